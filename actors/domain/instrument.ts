@@ -23,7 +23,11 @@ export function parseInstrumentId(id: string): Instrument | Rejection {
   if (first < 0 || second < 0) {
     return reject('wrong_type', `'${id}' is not <market>:<run>:<location>`, 'instrument_id');
   }
-  const parts = { market: id.slice(0, first), run: id.slice(first + 1, second), location: id.slice(second + 1) };
+  const parts = {
+    market: id.slice(0, first),
+    run: id.slice(first + 1, second),
+    location: id.slice(second + 1),
+  };
   return checkInstrument(parts) ?? parts;
 }
 

@@ -1,0 +1,113 @@
+// The log: the only boundary between services. This is its port; embedded.ts (one SQLite file) and, next, kafka.ts
+// stand behind it, and tests/conformance/log.ts holds both to the same words.
+//
+// One batch, one outcome: a commit makes outputs, state changes and the input position visible together or not at
+// all. A member that lost its partition is fenced: its commit changes nothing.
+//
+//   join ─▶ assigned(partitions) ─▶ state(partition) ─▶ poll ─▶ commit ─▶ poll … ─▶ leave
+//                                                        ▲        │
+//                                                        └─ aborted (do the same batch again)
+
+export interface TopicSpec {
+  readonly name: string;
+  readonly partitions: number;
+  /** Age after which records may go, milliseconds from their append; null keeps them for good. */
+  readonly retentionMs: number | null;
+  /** Compacted: the last value of each key is kept. */
+  readonly compacted: boolean;
+}
+
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** A view over fetched bytes. Records stand in offset order; offsets may have gaps. */
+export interface Batch extends TopicPartition {
+  readonly count: number;
+  /** Offset to commit when the whole batch is done: the last record's offset + 1. */
+  readonly nextOffset: number;
+  offset(index: number): number;
+  key(index: number): string;
+  /** Valid until the batch is dropped; copy what outlives it. */
+  value(index: number): Uint8Array;
+  /** Append time, milliseconds. */
+  timestampMs(index: number): number;
+}
+
+export interface Outgoing {
+  readonly topic: string;
+  readonly key: string;
+  readonly value: string | Uint8Array;
+  /** Unset: murmur2 of the key, as Kafka's default partitioner does. */
+  readonly partition?: number;
+}
+
+/** A change of a group's stored state; null removes the key. Lands in `<group>.changelog.v1`. */
+export interface StateChange {
+  readonly key: string;
+  readonly value: Uint8Array | null;
+}
+
+export interface Commit {
+  readonly outputs: readonly Outgoing[];
+  readonly state: readonly StateChange[];
+  /** Offset of the next record to read. */
+  readonly nextOffset: number;
+}
+
+/** committed: all visible. aborted: nothing visible, do it again. fenced: another member owns the partition. */
+export type CommitOutcome = 'committed' | 'aborted' | 'fenced';
+
+export interface PartitionLag extends TopicPartition {
+  /** Next offset the group will read. */
+  readonly committed: number;
+  /** Offset that the next appended record will get. */
+  readonly end: number;
+  readonly lag: number;
+}
+
+/** A member of a consumer group. Its partitions change only between `assigned` calls. */
+export interface Member {
+  readonly group: string;
+  /** Calls back on every assignment, the first included, with all partitions now owned. */
+  assigned(listener: (partitions: readonly TopicPartition[], generation: number) => void): void;
+  /** Up to `recordsMax` records from the position; null when there is none now (await `appended`). */
+  poll(of: TopicPartition, recordsMax: number): Promise<Batch | null>;
+  /** Moves the in-memory position, such as back to the committed offset after an abort. */
+  seek(of: TopicPartition, offset: number): void;
+  committed(of: TopicPartition): Promise<number>;
+  commit(of: TopicPartition, commit: Commit): Promise<CommitOutcome>;
+  /** Everything stored for this partition by this group, keys in order. */
+  state(of: TopicPartition): AsyncIterable<readonly [key: string, value: Uint8Array]>;
+  leave(): Promise<void>;
+}
+
+export interface Log {
+  /** Creates what is missing; reports topics that exist and differ; alters nothing silently. */
+  bootstrap(
+    topics: readonly TopicSpec[],
+  ): Promise<{ readonly created: string[]; readonly differing: string[] }>;
+  topics(): Promise<readonly TopicSpec[]>;
+  join(group: string, topics: readonly string[]): Promise<Member>;
+  /**
+   * A transaction without input, for writers that keep a cursor of their own (connectors): outputs and state
+   * of `writer` become visible together.
+   */
+  append(writer: string, outputs: readonly Outgoing[], state: readonly StateChange[]): Promise<void>;
+  /** Stored state of an `append` writer. */
+  writerState(writer: string): Promise<ReadonlyMap<string, Uint8Array>>;
+  lag(group: string): Promise<readonly PartitionLag[]>;
+  /** First offset whose append time is at or after `timestampMs`; the end when there is none. */
+  offsetAt(of: TopicPartition, timestampMs: number): Promise<number>;
+  /** A plain read outside any group, for dead letters and events. */
+  read(of: TopicPartition, fromOffset: number, recordsMax: number): Promise<Batch | null>;
+  end(of: TopicPartition): Promise<number>;
+  /** Resolves when something was appended to one of the topics after the call, or the signal aborts. */
+  appended(topics: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Applies retention; returns the number of records removed. */
+  retain(nowMs: number): Promise<number>;
+  /** Null when the log can serve, else why not. */
+  health(): Promise<string | null>;
+  close(): Promise<void>;
+}

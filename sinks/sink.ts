@@ -1,0 +1,64 @@
+// Where results go: the ports that ClickHouse and the cache fit behind. Writes are idempotent: the same rows again,
+// under the same token, change nothing, so a lost reply is retried safely.
+
+/** The outside failed. `retryable` says whether the same call may go through later. */
+export class Fault extends Error {
+  override readonly name = 'Fault';
+  constructor(
+    message: string,
+    /** Short machine name, such as `clickhouse_unreachable`, `clickhouse_disk_full`, `clickhouse_bad_row`. */
+    readonly code: string,
+    readonly retryable: boolean,
+    options?: { readonly cause?: unknown },
+  ) {
+    super(message, options);
+  }
+}
+
+/** JSON records of one topic, as they stand on the log, for the tables that the topic feeds. */
+export interface Rows {
+  readonly topic: string;
+  /** JSON texts in UTF-8, one a record. */
+  readonly values: readonly Uint8Array[];
+  /** Unique to this set of rows: the input position they came from. A second write with it is dropped. */
+  readonly token: string;
+}
+
+export interface Receipt {
+  readonly rows: number;
+  readonly millis: number;
+}
+
+export interface Sink {
+  /** Resolves only when the rows are durable. Throws Fault; `clickhouse_bad_row` names no row: bisect. */
+  write(rows: Rows, signal: AbortSignal): Promise<Receipt>;
+  /** Null when it can serve, else why not. */
+  health(): Promise<string | null>;
+  close(): Promise<void>;
+}
+
+/** A disposable cache of answers. Losing it at any moment changes no answer. */
+export interface Cache {
+  readonly kind: 'memory' | 'redis';
+  get(key: string): Promise<string | null>;
+  set(key: string, value: string, ttlSeconds: number): Promise<void>;
+  /** Returns how many of the keys were there. */
+  remove(keys: readonly string[]): Promise<number>;
+  /** Removes keys that match a glob (`*` and `?` only, at most 256 characters); bounded, by scan. */
+  removeMatching(pattern: string): Promise<number>;
+  clear(): Promise<number>;
+  stats(): Promise<CacheStats>;
+  health(): Promise<string | null>;
+  close(): Promise<void>;
+}
+
+export interface CacheStats {
+  readonly available: boolean;
+  readonly entries: number;
+  readonly entriesMax: number;
+  readonly hits: number;
+  readonly misses: number;
+  readonly operations: number;
+  readonly failures: number;
+  readonly latencyMsAverage: number;
+}
