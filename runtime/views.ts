@@ -1,0 +1,156 @@
+// What the HTTP layer may see of a running process. Views answer from memory or from the log, are bounded, and
+// never walk what they do not show. The composition root fills them in; routes under http/ only shape JSON.
+
+import type { DeadLetter } from '../actors/domain/wire.ts';
+import type { PartitionLag } from './log/log.ts';
+
+export type ServiceName = 'normalization' | 'enrichment' | 'aggregation' | 'projection' | 'data-quality';
+
+export type DependencyStatus = 'up' | 'down' | 'degraded' | 'embedded';
+
+export interface DependencyView {
+  readonly status: DependencyStatus;
+  /** Host and port or path, never a password. */
+  readonly target: string;
+  /** Why it is not up; null when it is. */
+  readonly cause: string | null;
+}
+
+export interface HealthView {
+  /** healthy and degraded answer 200; starting, unhealthy and draining 503. */
+  readonly status: 'healthy' | 'degraded' | 'starting' | 'unhealthy' | 'draining';
+  readonly cause: string | null;
+  readonly dependencies: Readonly<Record<string, DependencyView>>;
+}
+
+/** Counts since the data directory was made; they commit with the batches (design §3.7). */
+export interface LedgerView {
+  readonly read: number;
+  readonly first: number;
+  readonly revision: number;
+  readonly duplicate: number;
+  readonly rejected: number;
+  readonly parked: number;
+  readonly forwarded: number;
+  /** Records written, by destination. */
+  readonly emitted: Readonly<Record<string, number>>;
+}
+
+export interface ServiceView {
+  readonly name: ServiceName;
+  readonly port: number;
+  readonly group: string;
+  readonly description: string;
+  readonly startedMs: number;
+  health(): Promise<HealthView>;
+  /** State is restored and traffic may come; else why not. */
+  ready(): { readonly ready: boolean; readonly cause: string | null };
+  /** Version, parallelism, effective settings, inputs and outputs, configuration hash. JSON, no secrets. */
+  info(): Readonly<Record<string, unknown>>;
+  lag(): Promise<readonly PartitionLag[]>;
+  /** By market. */
+  ledger(): ReadonlyMap<string, LedgerView>;
+  /** Prometheus text format 0.0.4. */
+  metrics(): Promise<string>;
+}
+
+export interface TreeNode {
+  readonly path: string;
+  readonly kind: 'root' | 'service' | 'router' | 'market' | 'shard' | 'connector' | 'feed' | 'sink';
+  readonly state: string;
+  readonly children: number;
+  /** Restarts left before it escalates. */
+  readonly budgetLeft: number | null;
+  readonly nodes: readonly TreeNode[];
+}
+
+export interface MarketView {
+  readonly market: string;
+  readonly instruments: number;
+  readonly quarantined: readonly string[];
+  readonly watermark: string | null;
+  readonly lag: number;
+  readonly ticksPerSecond: number;
+  readonly rows: readonly InstrumentSummary[];
+  /** Id to pass as `after` for the next page; null on the last. */
+  readonly next: string | null;
+}
+
+export interface InstrumentSummary {
+  readonly instrument_id: string;
+  readonly shard: string;
+  readonly state: string;
+  readonly watermark: string | null;
+  readonly restarts: number;
+}
+
+export type InstrumentView = Readonly<Record<string, unknown>> & { readonly instrument_id: string };
+
+export interface ActorsView {
+  tree(): TreeNode;
+  markets(): readonly string[];
+  /** A page of a market's instruments in id order, at most `limit`; null when there is no such market. */
+  market(market: string, limit: number, after: string | null): Promise<MarketView | null>;
+  /** `RTPD:TH_SP15_GEN-APND`, or a bare location for all its runs; empty when unknown. */
+  instruments(market: string, name: string): Promise<readonly InstrumentView[]>;
+  /** Up to ten ids that look like it, nearest first. */
+  near(market: string, name: string): readonly string[];
+  /** Lets a quarantined instrument go on; parked records first. */
+  release(instrumentId: string): 'released' | 'not_quarantined' | 'unknown';
+}
+
+export interface SupervisorEvent {
+  /** Order of the events of this process, 1 first. */
+  readonly seq: number;
+  /** ISO 8601, UTC, milliseconds. */
+  readonly time: string;
+  readonly kind:
+    | 'start'
+    | 'restart'
+    | 'stop'
+    | 'defect'
+    | 'quarantine'
+    | 'release'
+    | 'escalation'
+    | 'rebalance'
+    | 'pause'
+    | 'resume'
+    | 'drain'
+    | 'dead_letter'
+    | 'dependency_down'
+    | 'dependency_up'
+    | 'replay'
+    | 'note';
+  readonly service: string;
+  readonly actor: string;
+  readonly cause: string;
+  readonly decision: string;
+  readonly budget_left: number | null;
+}
+
+export interface EventQuery {
+  readonly sinceSeq: number;
+  readonly sinceMs: number | null;
+  /** Prefix of the actor path. */
+  readonly actor: string | null;
+  readonly kind: string | null;
+  readonly limit: number;
+}
+
+export interface EventsView {
+  list(query: EventQuery): readonly SupervisorEvent[];
+  subscribe(listener: (event: SupervisorEvent) => void): () => void;
+}
+
+export interface DeadLettersView {
+  /** Newest first; `cursor` from the previous page. */
+  list(query: {
+    readonly limit: number;
+    readonly cursor: string | null;
+    readonly reason: string | null;
+  }): Promise<{
+    readonly letters: readonly DeadLetter[];
+    readonly next: string | null;
+    readonly total: number;
+  }>;
+}
