@@ -1,0 +1,142 @@
+// How a router shards a batch onto instruments and gathers their answers: parking for the quarantined, calendar news
+// for those without records, and what an answer that reports defects changes.
+
+import { runKey, runKeyOf } from './calendar.ts';
+import type { FoldMessage, FoldReply } from './instrument.ts';
+import { drained, isActive, park, parkedCount, type Quarantines } from './quarantine.ts';
+import type { RouterEffect, RouterSettings, RouterState, RouterStep } from './router.ts';
+import type { Work } from './router-work.ts';
+
+/** Sends each instrument its records; parks those of the quarantined; pauses when the parking is full. */
+export function shard(state: RouterState, work: Work, slotKey: string, settings: RouterSettings): RouterStep {
+  const known = (id: string) => state.instruments.get(runKeyOf(id))?.has(id) ?? false;
+  work.classify(work.released === null ? state.position : 0, known);
+  const parking = work.released === null ? parkGroups(state, work, settings.parkedMax) : state.quarantines;
+  if (parking === null) {
+    const cause = `the parking of this partition is full (${settings.parkedMax} records): release an instrument`;
+    return { state: { ...state, phase: 'paused', work: null }, effects: [{ kind: 'paused', cause }] };
+  }
+  const base: RouterState = {
+    ...state,
+    instruments: rememberInstruments(state.instruments, work.groups.keys()),
+    calendar: addNews(state.calendar, work),
+    pending: { ledgers: state.ledgers, quarantines: parking },
+  };
+  return { state: base, effects: folds(base, work, slotKey) };
+}
+
+/** Null when the parking cannot take them. */
+function parkGroups(state: RouterState, work: Work, parkedMax: number): Quarantines | null {
+  const ids = [...work.groups.keys()].filter((id) => isActive(state.quarantines, id));
+  const records = ids.reduce((sum, id) => sum + (work.groups.get(id)?.length ?? 0), 0);
+  if (records > 0 && parkedCount(state.quarantines) + records > parkedMax) return null;
+  let quarantines = state.quarantines;
+  for (const id of ids) {
+    const indices = work.groups.get(id) ?? [];
+    work.count(id, indices.length);
+    work.park(id, indices);
+    work.groups.delete(id);
+    quarantines = park(quarantines, id, indices.length, work.nowMs);
+  }
+  return quarantines;
+}
+
+function folds(state: RouterState, work: Work, slotKey: string): RouterEffect[] {
+  const effects: RouterEffect[] = [];
+  const send = (instrument: string, indices: readonly number[]): void => {
+    work.waiting.add(instrument);
+    work.touched.add(instrument);
+    work.count(instrument, indices.length);
+    effects.push({
+      kind: 'fold',
+      instrument,
+      message: foldMessage(state, work, slotKey, instrument, indices),
+    });
+  };
+  for (const [id, indices] of work.groups) send(id, indices);
+  for (const key of new Set(work.news.map(runKey))) {
+    for (const id of state.instruments.get(key) ?? []) {
+      if (!work.groups.has(id) && !isActive(state.quarantines, id)) send(id, []);
+    }
+  }
+  return effects;
+}
+
+export function foldMessage(
+  state: RouterState,
+  work: Work,
+  slotKey: string,
+  instrument: string,
+  indices: readonly number[],
+): FoldMessage {
+  return {
+    kind: 'fold',
+    slotKey,
+    seq: state.seq,
+    records: work.records(indices),
+    advanceToMs: state.calendar.get(runKeyOf(instrument)) ?? null,
+    nowMs: work.nowMs,
+  };
+}
+
+/** An answer joins the outcome; one that ends in quarantine parks the records after the last defect. */
+export function collect(
+  state: RouterState,
+  work: Work,
+  reply: FoldReply,
+  settings: RouterSettings,
+): RouterStep {
+  work.collect(reply);
+  const notable = reply.defects.length > 0 || reply.notes.length > 0;
+  const effects: RouterEffect[] = notable ? [{ kind: 'report', reply }] : [];
+  const after = reply.quarantinedAfter;
+  if (after === null) return { state, effects };
+  const { instrument } = reply;
+  if (work.released !== null) {
+    work.stoppedAfter = after;
+    return { state, effects };
+  }
+  const rest = (work.groups.get(instrument) ?? []).filter((index) => work.batch.offset(index) > after);
+  work.park(instrument, rest);
+  const before = state.pending?.quarantines ?? state.quarantines;
+  const quarantines = park(before, instrument, rest.length, work.nowMs);
+  const cause = `parking of ${settings.service} holds ${parkedCount(quarantines)} of ${settings.parkedMax} records`;
+  if (parkedCount(quarantines) > settings.parkedMax) effects.push({ kind: 'paused', cause });
+  return { state: { ...state, pending: { ledgers: state.ledgers, quarantines } }, effects };
+}
+
+/** After parked records were folded: how far the parking is drained, and whether the quarantine is over. */
+export function drainedAfter(quarantines: Quarantines, work: Work): Quarantines {
+  const { released, batch, stoppedAfter } = work;
+  if (released === null) return quarantines;
+  if (stoppedAfter === null) return drained(quarantines, released, batch.count, batch.nextOffset, batch.count > 0);
+  let done = 0;
+  while (done < batch.count && batch.offset(done) <= stoppedAfter) done += 1;
+  return drained(quarantines, released, done, stoppedAfter + 1, true);
+}
+
+/** Adds ids by `market:run`; the same map when all are known. */
+export function rememberInstruments(
+  known: ReadonlyMap<string, ReadonlySet<string>>,
+  ids: Iterable<string>,
+): ReadonlyMap<string, ReadonlySet<string>> {
+  const fresh = new Map<string, string[]>();
+  for (const id of ids) {
+    const key = runKeyOf(id);
+    if (known.get(key)?.has(id) === true) continue;
+    const found = fresh.get(key);
+    if (found === undefined) fresh.set(key, [id]);
+    else found.push(id);
+  }
+  if (fresh.size === 0) return known;
+  const all = new Map(known);
+  for (const [key, added] of fresh) all.set(key, new Set([...(known.get(key) ?? []), ...added]));
+  return all;
+}
+
+function addNews(calendar: ReadonlyMap<string, number>, work: Work): ReadonlyMap<string, number> {
+  if (work.news.length === 0) return calendar;
+  const all = new Map(calendar);
+  for (const news of work.news) all.set(runKey(news), Math.max(all.get(runKey(news)) ?? 0, news.toMs));
+  return all;
+}

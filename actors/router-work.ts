@@ -1,0 +1,225 @@
+// One batch in a router's hands: which record goes to which instrument, what came back, and the commit it adds up to.
+// An accumulator owned by one router for one batch; it forgets itself with the batch. Dispositions and outputs are
+// collected here so that the commit holds all of them or none (design §3.1).
+
+import type { Batch, Commit, Outgoing, StateChange } from './batch.ts';
+import { type CalendarNews, calendarKey, readCalendar } from './calendar.ts';
+import { deadLetter, originKey } from './dead-letter.ts';
+import { parseInstrumentId } from './domain/instrument.ts';
+import { invariant } from './domain/invariant.ts';
+import { type Rejection, reject } from './domain/rejection.ts';
+import type { FoldReply } from './instrument.ts';
+import { EMPTY_LEDGER, type Ledger, type Ledgers, postLedgers } from './ledger.ts';
+import { type Emission, NO_TALLY, type StageRecord, type Tally } from './stage.ts';
+
+/** Key of calendar messages on every topic; never an instrument id. */
+export const CALENDAR_KEY = '~calendar';
+
+export interface WorkSettings {
+  readonly service: string;
+  readonly tenantId: string;
+  /** Topic of a destination. */
+  readonly topicOf: (to: Emission['to']) => string;
+  readonly deadLetterTopic: string;
+  readonly parkingTopic: string;
+  /** Where calendar messages are forwarded, same partition; null: nowhere. */
+  readonly calendarTo: Emission['to'] | null;
+  /** Market that a record counts for when its key names none. */
+  readonly marketOf: (key: string) => string;
+  /** An output record larger than this is a defect of its input record, bytes. */
+  readonly outputBytesMax: number;
+}
+
+export interface RoutedEmission extends Emission {
+  readonly key: string;
+  readonly partition?: number;
+}
+
+const FORWARDED: Tally = { ...NO_TALLY, forwarded: 1 };
+const REJECTED: Tally = { ...NO_TALLY, rejected: 1 };
+
+type MutableLedger = {
+  -readonly [K in keyof Ledger]: K extends 'emitted' ? Record<string, number> : Ledger[K];
+};
+
+export interface Outcome {
+  readonly commit: Commit;
+  readonly ledgers: Ledgers;
+}
+
+/** What a batch adds up to. Mutable inside, owned by one batch. */
+export class Work {
+  readonly outputs: Outgoing[] = [];
+  readonly state: StateChange[] = [];
+  readonly groups = new Map<string, number[]>();
+  readonly news: CalendarNews[] = [];
+  /** Instruments that have not answered yet. */
+  readonly waiting = new Set<string>();
+  /** Instruments that were given a part of it, and must settle. */
+  readonly touched = new Set<string>();
+  /** Parking offset after which released records ended in quarantine again; null: they did not. */
+  stoppedAfter: number | null = null;
+  readonly #ledgers = new Map<string, MutableLedger>();
+  readonly #indexOf = new Map<number, number>();
+
+  constructor(
+    readonly batch: Batch,
+    readonly nowMs: number,
+    readonly settings: WorkSettings,
+    /** The instrument whose parked records these are, counted when they were parked; null: live records. */
+    readonly released: string | null,
+  ) {}
+
+  /** Sorts records by instrument, from `fromOffset` on; unusable keys are refused at once. */
+  classify(fromOffset: number, known: (id: string) => boolean): void {
+    for (let index = 0; index < this.batch.count; index += 1) {
+      if (this.batch.offset(index) < fromOffset) continue;
+      const key = this.batch.key(index);
+      if (key === CALENDAR_KEY) {
+        this.#calendar(index);
+        continue;
+      }
+      const group = this.groups.get(key);
+      if (group !== undefined) group.push(index);
+      else if (known(key)) this.groups.set(key, [index]);
+      else this.#newInstrument(key, index);
+    }
+  }
+
+  #newInstrument(key: string, index: number): void {
+    const parsed = parseInstrumentId(key);
+    if ('reason' in parsed) this.settleOne(index, { ...parsed, detail: `record key: ${parsed.detail}` });
+    else this.groups.set(key, [index]);
+  }
+
+  #calendar(index: number): void {
+    const news = readCalendar(this.batch.value(index));
+    if (news === null) {
+      const detail = 'a calendar message needs market, run and advance_to (µs)';
+      this.refuse(index, reject('wrong_type', detail));
+      return;
+    }
+    this.news.push(news);
+    if (this.settings.calendarTo !== null) this.#forward(index, this.settings.calendarTo);
+  }
+
+  #forward(index: number, to: Emission['to']): void {
+    const topic = this.settings.topicOf(to);
+    const value = this.batch.value(index);
+    this.outputs.push({ topic, key: CALENDAR_KEY, value, partition: this.batch.partition });
+  }
+
+  /** The disposition of a record that no instrument holds: refused with a reason, or forwarded. */
+  settleOne(index: number, rejection: Rejection | undefined): void {
+    const key = this.batch.key(index);
+    if (key === CALENDAR_KEY) return;
+    this.count(key, 1);
+    if (rejection !== undefined) this.refuse(index, rejection);
+    this.tally(key, rejection === undefined ? FORWARDED : REJECTED);
+  }
+
+  /** The records of one instrument, in offset order, as its stage gets them. */
+  records(indices: readonly number[]): StageRecord[] {
+    return indices.map((index) => {
+      const offset = this.batch.offset(index);
+      this.#indexOf.set(offset, index);
+      return { offset, value: this.batch.value(index) };
+    });
+  }
+
+  /** Counts records as read. */
+  count(key: string, read: number): void {
+    if (this.released === null) this.#ledger(key).read += read;
+  }
+
+  tally(key: string, tally: Tally): void {
+    const ledger = this.#ledger(key);
+    ledger.first += tally.first;
+    ledger.revision += tally.revision;
+    ledger.duplicate += tally.duplicate;
+    ledger.rejected += tally.rejected;
+    ledger.forwarded += tally.forwarded;
+    if (this.released !== null) {
+      ledger.parked -= tally.first + tally.revision + tally.duplicate + tally.rejected + tally.forwarded;
+    }
+  }
+
+  emit(emission: RoutedEmission): void {
+    invariant(
+      emission.value.length <= this.settings.outputBytesMax,
+      `an output of ${emission.value.length} bytes is over the bound of ${this.settings.outputBytesMax}`,
+    );
+    const topic = this.settings.topicOf(emission.to);
+    const { key, value, partition } = emission;
+    this.outputs.push(partition === undefined ? { topic, key, value } : { topic, key, value, partition });
+    this.#emitted(key, emission.to);
+  }
+
+  refuse(index: number, rejection: Rejection): void {
+    const { topic, partition } = this.batch;
+    const origin = { topic, partition, offset: this.batch.offset(index), key: this.batch.key(index) };
+    const { service, tenantId } = this.settings;
+    const context = { service, tenantId, nowMs: this.nowMs };
+    const letter = deadLetter(origin, this.batch.value(index), rejection, context);
+    const value = JSON.stringify(letter);
+    this.outputs.push({ topic: this.settings.deadLetterTopic, key: originKey(origin), value });
+    this.#emitted(origin.key, 'dead_letters');
+  }
+
+  park(key: string, indices: readonly number[]): void {
+    const { parkingTopic: topic } = this.settings;
+    const { partition } = this.batch;
+    for (const index of indices) {
+      this.outputs.push({ topic, key, value: this.batch.value(index), partition });
+    }
+    if (this.released === null) this.#ledger(key).parked += indices.length;
+  }
+
+  /** An instrument's answer becomes part of the outcome. */
+  collect(reply: FoldReply): void {
+    const key = reply.instrument;
+    for (const emission of reply.emissions) this.emit({ ...emission, key });
+    for (const { offset, rejection } of reply.refused) {
+      const index = this.#indexOf.get(offset);
+      invariant(index !== undefined, `${key} refused offset ${offset}, which it was not given`);
+      this.refuse(index, rejection);
+    }
+    for (const { part, bytes } of reply.changes)
+      this.state.push({ key: `i:${key}\u0000${part}`, value: bytes });
+    this.tally(key, reply.tally);
+  }
+
+  /** `totals` are the ledgers before this batch; the sum is stored with it. */
+  commit(totals: Ledgers, nextOffset: number, more: readonly StateChange[]): Outcome {
+    const ledgers = postLedgers(totals, this.#ledgers);
+    const state = [...this.state, ...more, ledgerChange(ledgers)];
+    for (const news of this.news) state.push({ key: calendarKey(news), value: text(String(news.toMs)) });
+    return { commit: { outputs: this.outputs, state, nextOffset }, ledgers };
+  }
+
+  #ledger(key: string): MutableLedger {
+    const market = this.settings.marketOf(key);
+    const found = this.#ledgers.get(market);
+    if (found !== undefined) return found;
+    const made = { ...EMPTY_LEDGER, emitted: {} };
+    this.#ledgers.set(market, made);
+    return made;
+  }
+
+  #emitted(key: string, to: string): void {
+    const { emitted } = this.#ledger(key);
+    emitted[to] = (emitted[to] ?? 0) + 1;
+  }
+}
+
+const encoder = new TextEncoder();
+
+function text(of: string): Uint8Array {
+  return encoder.encode(of);
+}
+
+export const LEDGER_KEY = 'r:ledger';
+
+function ledgerChange(ledgers: Ledgers): StateChange {
+  return { key: LEDGER_KEY, value: text(JSON.stringify(Object.fromEntries(ledgers))) };
+}
