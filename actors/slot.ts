@@ -7,6 +7,7 @@
 //        ▲                     │ settle(seq, undo)
 //        └─────────────────────┘
 
+import { Defect } from './domain/invariant.ts';
 import type { Stage, StageContext, StageRecord, StageResult, StoredPart } from './stage.ts';
 
 export interface Fold {
@@ -38,6 +39,27 @@ interface Pending<State> {
 /** A slot over `committed`, with nothing in flight. */
 export function slotOf<State>(stage: Stage<State>, committed: State): Slot {
   return makeSlot(stage, committed, null);
+}
+
+/**
+ * The slot of an instrument whose stored state cannot be read. Every record is a defect, so the instrument goes to
+ * quarantine and its records are parked instead of being folded onto a wrong state.
+ */
+export function unreadableSlot(stage: string, cause: string): Slot {
+  const fail = (): never => {
+    throw new Defect(`the stored ${stage} state cannot be read: ${cause}`);
+  };
+  const slot: Slot = {
+    stage,
+    pendingSeq: null,
+    fold: fail,
+    advance: fail,
+    changes: () => [],
+    commit: () => slot,
+    undo: () => slot,
+    inspect: () => ({ unreadable: cause }),
+  };
+  return slot;
 }
 
 function makeSlot<State>(stage: Stage<State>, committed: State, pending: Pending<State> | null): Slot {

@@ -128,6 +128,9 @@ export interface SupervisorEvent {
   readonly budget_left: number | null;
 }
 
+/** Puts an event on the supervisor's log. Never throws. */
+export type RecordEvent = (event: Omit<SupervisorEvent, 'seq' | 'time'>) => void;
+
 export interface EventQuery {
   readonly sinceSeq: number;
   readonly sinceMs: number | null;

@@ -1,0 +1,217 @@
+// The directory of instrument actors: who lives where, under which shard, with which committed slots. It owns
+// liveness (a message to a stopped actor is silent) and the tree root ─ markets ─ market ─ shard ─ instrument. What a
+// look shows is the committed slot, so no answer ever mixes two revisions.
+
+import type { Behaviour } from '../actors/behaviour.ts';
+import type {
+  FoldReply,
+  InstrumentEffect,
+  InstrumentMessage,
+  InstrumentState,
+} from '../actors/instrument.ts';
+import type { Slot } from '../actors/slot.ts';
+import { NO_RESTARTS } from '../actors/supervision.ts';
+import type { Address, Host } from './host.ts';
+
+export interface Resident {
+  readonly id: string;
+  readonly market: string;
+  /** Path of its shard, such as `markets/CAISO/00`. */
+  readonly shard: string;
+  address: Address<InstrumentMessage>;
+  /** Committed slots, by slot key. */
+  readonly slots: Map<string, Slot>;
+  restarts: number;
+  lastError: string | null;
+  /** Slot keys in which it is quarantined. */
+  readonly quarantined: Set<string>;
+}
+
+export interface SlotOwner {
+  /** The slot of an instrument that this owner has not seen in this process: restored, or new. */
+  slot(id: string): Slot;
+  folded(reply: FoldReply): void;
+  /** The actor came back with its committed state. */
+  respawned(id: string): void;
+}
+
+export interface DirectorySettings {
+  readonly host: Host;
+  readonly behaviour: Behaviour<InstrumentState, InstrumentMessage, InstrumentEffect>;
+  readonly shardChildrenMax: number;
+  /** An actor crashed outside its own edge. */
+  readonly crashed: (resident: Resident, cause: string) => void;
+}
+
+interface Shard {
+  readonly address: Address<never>;
+  readonly residents: Set<string>;
+}
+
+interface MarketNode {
+  readonly address: Address<never>;
+  readonly shards: Shard[];
+}
+
+const still = {
+  initial: null,
+  behaviour: () => ({ state: null, effects: [] }),
+  perform: () => {},
+  crashed: () => {},
+};
+
+export class Directory {
+  readonly #settings: DirectorySettings;
+  readonly #root: Address<never>;
+  readonly #markets = new Map<string, MarketNode>();
+  readonly #residents = new Map<string, Resident>();
+  readonly #owners = new Map<string, SlotOwner>();
+
+  constructor(settings: DirectorySettings) {
+    this.#settings = settings;
+    this.#root = settings.host.spawn({ ...still, name: 'markets', parent: null });
+  }
+
+  /** A router answers for a slot key from now on. */
+  own(slotKey: string, owner: SlotOwner): void {
+    this.#owners.set(slotKey, owner);
+  }
+
+  /** The router is gone: its slots leave the actors; an actor without slots stops. */
+  disown(slotKey: string): void {
+    this.#owners.delete(slotKey);
+    for (const resident of [...this.#residents.values()]) {
+      if (!resident.slots.delete(slotKey)) continue;
+      resident.quarantined.delete(slotKey);
+      resident.address.tell({ kind: 'drop', slotKey });
+      if (resident.slots.size === 0) this.#stop(resident);
+    }
+  }
+
+  /** The living actor of an instrument with this slot in it. */
+  resident(id: string, slotKey: string): Resident {
+    const found = this.#residents.get(id) ?? this.#spawn(id);
+    if (!found.slots.has(slotKey)) {
+      const owner = this.#owners.get(slotKey);
+      if (owner === undefined) throw new Error(`no router owns ${slotKey}`);
+      const slot = owner.slot(id);
+      found.slots.set(slotKey, slot);
+      found.address.tell({ kind: 'adopt', slotKey, slot });
+    }
+    return found;
+  }
+
+  tell(id: string, message: InstrumentMessage): void {
+    this.resident(id, message.slotKey).address.tell(message);
+  }
+
+  find(id: string): Resident | undefined {
+    return this.#residents.get(id);
+  }
+
+  all(): ReadonlyMap<string, Resident> {
+    return this.#residents;
+  }
+
+  /** Shards of a market in order, with the number of their children. */
+  shards(market: string): readonly { readonly path: string; readonly children: number }[] {
+    const node = this.#markets.get(market);
+    return (node?.shards ?? []).map((each) => ({ path: each.address.path, children: each.residents.size }));
+  }
+
+  markets(): readonly string[] {
+    return [...this.#markets.keys()].sort();
+  }
+
+  /** Stops the actors of a shard or market, and brings them back from their committed slots. */
+  restart(what: string): number {
+    const hit = [...this.#residents.values()].filter((each) => each.shard === what || each.market === what);
+    for (const resident of hit) {
+      this.#settings.host.stop(resident.address);
+      this.#revive(resident);
+    }
+    return hit.length;
+  }
+
+  #spawn(id: string): Resident {
+    const market = id.slice(0, id.indexOf(':'));
+    const shard = this.#shardFor(market);
+    shard.residents.add(id);
+    const resident: Resident = {
+      id,
+      market,
+      shard: shard.address.path,
+      address: this.#actor(id, shard.address),
+      slots: new Map(),
+      restarts: 0,
+      lastError: null,
+      quarantined: new Set(),
+    };
+    this.#residents.set(id, resident);
+    return resident;
+  }
+
+  #actor(id: string, parent: Address<never>): Address<InstrumentMessage> {
+    return this.#settings.host.spawn<InstrumentState, InstrumentMessage, InstrumentEffect>({
+      name: id,
+      parent,
+      initial: { id, slots: new Map(), restarts: NO_RESTARTS },
+      behaviour: this.#settings.behaviour,
+      perform: (effect) => this.#perform(id, effect),
+      crashed: (error) => this.#crashed(id, error),
+    });
+  }
+
+  #perform(id: string, effect: InstrumentEffect): void {
+    if (effect.kind === 'reply') this.#owners.get(effect.reply.slotKey)?.folded(effect.reply);
+    else this.#residents.get(id)?.slots.set(effect.slotKey, effect.slot);
+  }
+
+  #crashed(id: string, error: unknown): void {
+    const resident = this.#residents.get(id);
+    if (resident === undefined) return;
+    const cause = error instanceof Error ? error.message : String(error);
+    resident.lastError = cause;
+    this.#revive(resident);
+    this.#settings.crashed(resident, cause);
+  }
+
+  #revive(resident: Resident): void {
+    const node = this.#markets.get(resident.market);
+    const shard = node?.shards.find((each) => each.address.path === resident.shard);
+    if (shard === undefined) throw new Error(`${resident.id} has no shard`);
+    resident.restarts += 1;
+    resident.address = this.#actor(resident.id, shard.address);
+    for (const [slotKey, slot] of resident.slots) resident.address.tell({ kind: 'adopt', slotKey, slot });
+    for (const slotKey of resident.slots.keys()) this.#owners.get(slotKey)?.respawned(resident.id);
+  }
+
+  #stop(resident: Resident): void {
+    this.#settings.host.stop(resident.address);
+    this.#residents.delete(resident.id);
+    const shard = this.#markets
+      .get(resident.market)
+      ?.shards.find((each) => each.address.path === resident.shard);
+    shard?.residents.delete(resident.id);
+  }
+
+  #shardFor(market: string): Shard {
+    const node = this.#marketNode(market);
+    const open = node.shards.find((each) => each.residents.size < this.#settings.shardChildrenMax);
+    if (open !== undefined) return open;
+    const name = String(node.shards.length).padStart(2, '0');
+    const address = this.#settings.host.spawn({ ...still, name, parent: node.address });
+    const made: Shard = { address, residents: new Set() };
+    node.shards.push(made);
+    return made;
+  }
+
+  #marketNode(market: string): MarketNode {
+    const found = this.#markets.get(market);
+    if (found !== undefined) return found;
+    const address = this.#settings.host.spawn({ ...still, name: market, parent: this.#root });
+    const made: MarketNode = { address, shards: [] };
+    this.#markets.set(market, made);
+    return made;
+  }
+}

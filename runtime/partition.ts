@@ -1,0 +1,331 @@
+// One assigned partition at work: the router actor and the effects it asks for. Every answer of the log, the sink, the
+// directory or the clock comes back as a message; nothing here decides.
+
+import type { Batch } from '../actors/batch.ts';
+import type { FoldReply } from '../actors/instrument.ts';
+import {
+  type RouterEffect,
+  type RouterMessage,
+  type RouterSettings,
+  type RouterState,
+  routerBehaviour,
+  routerFrom,
+} from '../actors/router.ts';
+import type { Work } from '../actors/router-work.ts';
+import { type Slot, slotOf, unreadableSlot } from '../actors/slot.ts';
+import type { Refused, Stage } from '../actors/stage.ts';
+import { type BackoffPolicy, backoffMs } from '../actors/supervision.ts';
+import type { Directory, SlotOwner } from './directory.ts';
+import type { Address, Clock, Draw, Host } from './host.ts';
+import type { Log, Member, TopicPartition } from './log/log.ts';
+import { readParked } from './parking.ts';
+import type { Restored } from './restore.ts';
+import type { RecordEvent } from './views.ts';
+
+export interface PartitionPorts {
+  readonly host: Host;
+  readonly clock: Clock;
+  readonly draw: Draw;
+  readonly log: Log;
+  readonly directory: Directory;
+  readonly record: RecordEvent;
+}
+
+export interface PartitionPlan {
+  readonly settings: RouterSettings;
+  readonly recordsMax: number;
+  readonly backoff: BackoffPolicy;
+  /** For sharded work: makes an instrument's slot from its packed parts; null: a new instrument. */
+  readonly slot: ((id: string, parts: ReadonlyMap<string, Uint8Array> | null) => Slot) | null;
+  /** For sink work: resolves when the rows are durable, with the records the sink could not take. */
+  readonly write: ((batch: Batch) => Promise<readonly Refused[]>) | null;
+  readonly progress: (work: Work, seconds: number) => void;
+  /** A defect of an instrument, for the supervisor above. */
+  readonly defect: (reply: FoldReply) => void;
+}
+
+/** A slot maker for a stage; unreadable parts give a slot that leads to quarantine. */
+export function slotMaker<State>(stage: Stage<State>, record: RecordEvent, service: string) {
+  return (id: string, parts: ReadonlyMap<string, Uint8Array> | null): Slot => {
+    if (parts === null) return slotOf(stage, stage.initial(id));
+    try {
+      return slotOf(stage, stage.restore(id, parts));
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      const decision = 'its records will be parked';
+      record({ kind: 'defect', service, actor: id, cause, decision, budget_left: null });
+      return unreadableSlot(stage.name, cause);
+    }
+  };
+}
+
+export class Partition implements SlotOwner {
+  readonly #ports: PartitionPorts;
+  readonly #plan: PartitionPlan;
+  readonly #member: Member;
+  readonly #restored: Restored;
+  readonly #stop = new AbortController();
+  readonly #drained = Promise.withResolvers<void>();
+  readonly #address: Address<RouterMessage>;
+  #state: RouterState;
+  #sinceMs: number;
+
+  constructor(
+    ports: PartitionPorts,
+    plan: PartitionPlan,
+    member: Member,
+    restored: Restored,
+    readonly of: TopicPartition,
+    parent: Address<never>,
+    crashed: (partition: Partition, error: unknown) => void,
+  ) {
+    this.#ports = ports;
+    this.#plan = plan;
+    this.#member = member;
+    this.#restored = restored;
+    this.#state = routerFrom(restored.router);
+    this.#sinceMs = ports.clock.nowMs();
+    const behaviour = routerBehaviour(plan.settings);
+    this.#address = ports.host.spawn<RouterState, RouterMessage, RouterEffect>({
+      name: `${of.topic}-${of.partition}`,
+      parent,
+      initial: this.#state,
+      behaviour: (state, message) => {
+        const step = behaviour(state, message);
+        this.#state = step.state;
+        return step;
+      },
+      perform: (effect) => this.#perform(effect),
+      crashed: (error) => crashed(this, error),
+    });
+    if (this.#slotKey !== null) ports.directory.own(this.#slotKey, this);
+  }
+
+  get #slotKey(): string | null {
+    const { work } = this.#plan.settings;
+    return work.kind === 'sharded' ? work.slotKey : null;
+  }
+
+  get path(): string {
+    return this.#address.path;
+  }
+
+  /** The router's state as of its last message. */
+  get state(): RouterState {
+    return this.#state;
+  }
+
+  start(): void {
+    for (const [id, entry] of this.#restored.router.quarantines) {
+      const slotKey = this.#slotKey;
+      if (entry.active && slotKey !== null)
+        this.#ports.directory.resident(id, slotKey).quarantined.add(slotKey);
+    }
+    this.#address.tell({ kind: 'start' });
+  }
+
+  /** Brings every stored instrument to life, `perTurn` at a time so that others get a turn. */
+  async revive(perTurn: number): Promise<void> {
+    const slotKey = this.#slotKey;
+    if (slotKey === null) return;
+    let count = 0;
+    for (const id of this.#restored.router.instruments) {
+      if (this.#stop.signal.aborted) return;
+      this.#ports.directory.resident(id, slotKey);
+      count += 1;
+      if (count % perTurn === 0) await new Promise<void>((done) => this.#ports.clock.after(0, done));
+    }
+    this.#restored.parts.clear();
+  }
+
+  tell(message: RouterMessage): void {
+    this.#address.tell(message);
+  }
+
+  /** Finishes the batch in flight and stops; resolves when it has. */
+  drain(): Promise<void> {
+    this.tell({ kind: 'drain' });
+    return this.#drained.promise;
+  }
+
+  /** Stops at once; the batch in flight is left uncommitted. */
+  dispose(): void {
+    this.#stop.abort();
+    this.#ports.host.stop(this.#address);
+    if (this.#slotKey !== null) this.#ports.directory.disown(this.#slotKey);
+    this.#drained.resolve();
+  }
+
+  slot(id: string): Slot {
+    const make = this.#plan.slot;
+    if (make === null) throw new Error(`${this.path} has no slots`);
+    const parts = this.#restored.parts.get(id) ?? null;
+    this.#restored.parts.delete(id);
+    return make(id, parts);
+  }
+
+  folded(reply: FoldReply): void {
+    this.tell({ kind: 'folded', reply });
+  }
+
+  respawned(instrument: string): void {
+    this.tell({ kind: 'respawned', instrument });
+  }
+
+  #perform(effect: RouterEffect): void {
+    switch (effect.kind) {
+      case 'poll':
+        return this.#answer(this.#poll(effect.position));
+      case 'fold':
+        return this.#ports.directory.tell(effect.instrument, effect.message);
+      case 'write':
+        return this.#answer(this.#write(effect.seq, effect.batch));
+      case 'commit':
+        return this.#answer(this.#commit(effect));
+      case 'settle':
+        return this.#settle(effect);
+      case 'back-off':
+        return this.#backOff(effect);
+      case 'read-parked':
+        return this.#answer(this.#readParked(effect.instrument, effect.fromOffset));
+      case 'report':
+        return this.#report(effect.reply);
+      case 'progress':
+        return this.#plan.progress(effect.work, (this.#ports.clock.nowMs() - this.#sinceMs) / 1_000);
+      case 'paused':
+        return this.#record('pause', effect.cause, 'the partition waits; nothing is dropped');
+      case 'released':
+        return this.#released(effect.instrument);
+      case 'stopped':
+        return this.#stopped(effect.cause);
+    }
+  }
+
+  /** The answer of a port is a message; its failure is one too. */
+  #answer(answer: Promise<RouterMessage | null>): void {
+    const { seq } = this.#state;
+    answer.then(
+      (message) => {
+        if (message !== null) this.tell(message);
+      },
+      (error: unknown) => {
+        const cause = error instanceof Error ? error.message : String(error);
+        this.tell({ kind: 'failed', seq: this.#state.work === null ? -1 : seq, cause });
+        if (this.#state.work === null) this.#pollAgain(cause);
+      },
+    );
+  }
+
+  #pollAgain(cause: string): void {
+    this.#record('note', cause, 'the read is tried again');
+    this.#ports.clock.after(this.#plan.backoff.maxMs / 10, () => this.tell({ kind: 'start' }));
+  }
+
+  async #poll(position: number): Promise<RouterMessage | null> {
+    const { signal } = this.#stop;
+    this.#member.seek(this.of, position);
+    while (!signal.aborted) {
+      const waiter = new AbortController();
+      const appended = this.#ports.log.appended([this.of.topic], AbortSignal.any([signal, waiter.signal]));
+      const batch = await this.#member.poll(this.of, this.#plan.recordsMax);
+      if (batch !== null) {
+        waiter.abort();
+        this.#sinceMs = this.#ports.clock.nowMs();
+        return { kind: 'polled', batch, nowMs: this.#sinceMs };
+      }
+      await appended;
+    }
+    return null;
+  }
+
+  async #write(seq: number, batch: Batch): Promise<RouterMessage> {
+    const refused = this.#plan.write === null ? [] : await this.#plan.write(batch);
+    return { kind: 'written', seq, refused };
+  }
+
+  async #commit(effect: Extract<RouterEffect, { kind: 'commit' }>): Promise<RouterMessage> {
+    const outcome = await this.#member.commit(this.of, effect.commit);
+    return { kind: 'committed', seq: effect.seq, outcome };
+  }
+
+  #settle(effect: Extract<RouterEffect, { kind: 'settle' }>): void {
+    const slotKey = this.#slotKey;
+    if (slotKey === null) return;
+    const { seq, outcome } = effect;
+    for (const id of effect.instruments) {
+      this.#ports.directory.tell(id, { kind: 'settle', slotKey, seq, outcome });
+    }
+  }
+
+  #backOff(effect: Extract<RouterEffect, { kind: 'back-off' }>): void {
+    const delayMs = backoffMs(this.#plan.backoff, effect.attempt, this.#ports.draw());
+    this.#record('note', effect.cause, `attempt ${effect.attempt + 2} in ${delayMs} ms`);
+    this.#ports.clock.after(delayMs, () => this.tell({ kind: 'retry', seq: effect.seq }));
+  }
+
+  async #readParked(instrument: string, fromOffset: number): Promise<RouterMessage> {
+    const topic = this.#plan.settings.parkingTopic;
+    const of = { topic, partition: this.of.partition };
+    const batch = await readParked(this.#ports.log, of, instrument, fromOffset, this.#plan.recordsMax);
+    return { kind: 'parked', instrument, batch, nowMs: this.#ports.clock.nowMs() };
+  }
+
+  #report(reply: FoldReply): void {
+    const actor = reply.instrument;
+    const { service } = this.#plan.settings;
+    for (const note of reply.notes) {
+      this.#ports.record({
+        kind: 'note',
+        service,
+        actor,
+        cause: note,
+        decision: 'flagged',
+        budget_left: null,
+      });
+    }
+    if (reply.defects.length === 0) return;
+    const quarantined = reply.quarantinedAfter !== null;
+    const cause = reply.defects.map((each) => `offset ${each.offset ?? '–'}: ${each.cause}`).join('; ');
+    this.#ports.record({
+      kind: quarantined ? 'quarantine' : 'defect',
+      service,
+      actor,
+      cause: cause.slice(0, 1_000),
+      decision: quarantined ? 'its records are parked until it is released' : 'state before it; dead letter',
+      budget_left: reply.budgetLeft,
+    });
+    const resident = this.#ports.directory.find(actor);
+    if (resident !== undefined) {
+      resident.lastError = cause.slice(0, 1_000);
+      resident.restarts += 1;
+      if (quarantined) resident.quarantined.add(reply.slotKey);
+    }
+    this.#plan.defect(reply);
+  }
+
+  #released(id: string): void {
+    const slotKey = this.#slotKey;
+    if (slotKey !== null) this.#ports.directory.find(id)?.quarantined.delete(slotKey);
+    const { service } = this.#plan.settings;
+    const decision = 'parked records were folded in order; live ones follow';
+    this.#ports.record({
+      kind: 'release',
+      service,
+      actor: id,
+      cause: 'released',
+      decision,
+      budget_left: null,
+    });
+  }
+
+  #stopped(cause: string): void {
+    this.#record('stop', cause, 'the router stopped');
+    this.#stop.abort();
+    this.#drained.resolve();
+  }
+
+  #record(kind: 'pause' | 'note' | 'stop', cause: string, decision: string): void {
+    const { service } = this.#plan.settings;
+    this.#ports.record({ kind, service, actor: this.path, cause, decision, budget_left: null });
+  }
+}

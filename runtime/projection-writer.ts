@@ -1,0 +1,136 @@
+// Group commit in front of the sink: while one insert of a topic is under way, batches of its other partitions queue
+// and the next insert takes all of them. So inserts are few and large under load, and immediate when there is
+// little. A row that the sink cannot take is found by halving, and refused alone.
+
+import type { Batch } from '../actors/batch.ts';
+import { type Rejection, reject } from '../actors/domain/rejection.ts';
+import { CALENDAR_KEY } from '../actors/router-work.ts';
+import type { Refused } from '../actors/stage.ts';
+import { Fault, type Receipt, type Sink } from '../sinks/sink.ts';
+
+interface Waiting {
+  readonly batch: Batch;
+  readonly values: readonly Uint8Array[];
+  readonly offsets: readonly number[];
+  resolve(refused: readonly Refused[]): void;
+  reject(error: unknown): void;
+}
+
+export interface WriterSettings {
+  readonly sink: Sink;
+  readonly topic: string;
+  /** Rows that one insert may take; the first waiting batch is always taken whole. */
+  readonly rowsMax: number;
+  readonly timeoutMs: number;
+  readonly wrote: (topic: string, receipt: Receipt) => void;
+  readonly failed: (topic: string, fault: Fault) => void;
+}
+
+export class ProjectionWriter {
+  readonly #settings: WriterSettings;
+  readonly #queue: Waiting[] = [];
+  #busy = false;
+
+  constructor(settings: WriterSettings) {
+    this.#settings = settings;
+  }
+
+  /** Resolves when the batch is durable. Rejects with a Fault when the sink is out of order: try again later. */
+  write(batch: Batch): Promise<readonly Refused[]> {
+    const values: Uint8Array[] = [];
+    const offsets: number[] = [];
+    for (let index = 0; index < batch.count; index += 1) {
+      if (batch.key(index) === CALENDAR_KEY) continue;
+      values.push(batch.value(index));
+      offsets.push(batch.offset(index));
+    }
+    if (values.length === 0) return Promise.resolve([]);
+    return new Promise((resolve, reject_) => {
+      this.#queue.push({ batch, values, offsets, resolve, reject: reject_ });
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    if (this.#busy || this.#queue.length === 0) return;
+    this.#busy = true;
+    const group = this.#take();
+    this.#insert(group).finally(() => {
+      this.#busy = false;
+      this.#next();
+    });
+  }
+
+  #take(): Waiting[] {
+    const group: Waiting[] = [];
+    let rows = 0;
+    for (;;) {
+      const first = this.#queue[0];
+      if (first === undefined) return group;
+      if (group.length > 0 && rows + first.values.length > this.#settings.rowsMax) return group;
+      this.#queue.shift();
+      rows += first.values.length;
+      group.push(first);
+    }
+  }
+
+  async #insert(group: readonly Waiting[]): Promise<void> {
+    try {
+      await this.#send(
+        group.flatMap((each) => [...each.values]),
+        group.map((each) => token(each.batch, 0, each.values.length)).join('+'),
+      );
+      for (const each of group) each.resolve([]);
+    } catch (error) {
+      if (isBadRow(error)) await this.#isolate(group);
+      else for (const each of group) each.reject(error);
+    }
+  }
+
+  /** Each batch on its own, so that one bad row holds up nobody else. */
+  async #isolate(group: readonly Waiting[]): Promise<void> {
+    for (const each of group) {
+      try {
+        each.resolve(await this.#halve(each, 0, each.values.length));
+      } catch (error) {
+        each.reject(error);
+      }
+    }
+  }
+
+  async #halve(of: Waiting, from: number, to: number): Promise<Refused[]> {
+    try {
+      await this.#send(of.values.slice(from, to), token(of.batch, from, to));
+      return [];
+    } catch (error) {
+      if (!isBadRow(error)) throw error;
+      const offset = of.offsets[from];
+      if (to - from === 1 && offset !== undefined) return [{ offset, rejection: rejection(error) }];
+      const middle = (from + to) >> 1;
+      return [...(await this.#halve(of, from, middle)), ...(await this.#halve(of, middle, to))];
+    }
+  }
+
+  async #send(values: readonly Uint8Array[], rowsToken: string): Promise<void> {
+    const { sink, topic, timeoutMs } = this.#settings;
+    try {
+      const rows = { topic, values, token: rowsToken };
+      this.#settings.wrote(topic, await sink.write(rows, AbortSignal.timeout(timeoutMs)));
+    } catch (error) {
+      if (error instanceof Fault) this.#settings.failed(topic, error);
+      throw error;
+    }
+  }
+}
+
+function token(batch: Batch, from: number, to: number): string {
+  return `${batch.topic}/${batch.partition}/${batch.offset(0)}-${batch.nextOffset}/${from}-${to}`;
+}
+
+function isBadRow(error: unknown): error is Fault {
+  return error instanceof Fault && error.code === 'clickhouse_bad_row';
+}
+
+function rejection(fault: Fault): Rejection {
+  return reject('wrong_type', `the sink cannot take this record: ${fault.message}`);
+}

@@ -1,0 +1,124 @@
+// The table of services: a name, a port, a consumer group, its inputs and where its outputs go. Everything that
+// differs between services and can be said as a value stands here.
+
+import type { Destination } from '../actors/stage.ts';
+import type { TopicSpec } from './log/log.ts';
+import type { ServiceName } from './views.ts';
+
+export const TOPIC: Readonly<Record<Destination, string>> = {
+  ticks: 'normalized.market.ticks.v1',
+  enriched: 'enriched.market.ticks.v1',
+  bars: 'aggregation.ohlc.bars.v1',
+  metrics: 'aggregation.rolling.metrics.v1',
+  curves: 'aggregation.curve.prestage.v1',
+  rebuild: 'aggregation.rebuild.v1',
+  anomalies: 'data.quality.anomalies.v1',
+  scores: 'data.quality.scores.v1',
+};
+
+export const EVENTS_TOPIC = 'supervisor.events.v1';
+export const DEAD_LETTERS_RAW = 'processing.deadletter.normalization.v1';
+export const DEAD_LETTERS_TICKS = 'processing.deadletter.market.ticks.v1';
+
+/** `ingestion.caiso.raw.v1`. */
+export function rawTopic(market: string): string {
+  return `ingestion.${market.toLowerCase()}.raw.v1`;
+}
+
+/** `CAISO` of `ingestion.caiso.raw.v1`; null for another topic. */
+export function marketOfRawTopic(topic: string): string | null {
+  const found = /^ingestion\.([a-z0-9_]+)\.raw\.v1$/.exec(topic);
+  return found?.[1]?.toUpperCase() ?? null;
+}
+
+export type GroupName =
+  | 'normalization-service'
+  | 'enrichment-service'
+  | 'aggregation-service'
+  | 'aggregation-rebuilder'
+  | 'data-quality-service'
+  | 'projection-service';
+
+export interface ServiceSpec {
+  readonly name: ServiceName;
+  readonly port: number;
+  readonly group: GroupName;
+  readonly description: string;
+  readonly inputs: (markets: readonly string[]) => readonly string[];
+  readonly deadLetters: string;
+}
+
+export const SERVICES: readonly ServiceSpec[] = [
+  {
+    name: 'normalization',
+    port: 8510,
+    group: 'normalization-service',
+    description: 'raw records → clean ticks',
+    inputs: (markets) => markets.map(rawTopic),
+    deadLetters: DEAD_LETTERS_RAW,
+  },
+  {
+    name: 'enrichment',
+    port: 8511,
+    group: 'enrichment-service',
+    description: 'ticks → ticks with taxonomy, tags and categories',
+    inputs: () => [TOPIC.ticks],
+    deadLetters: DEAD_LETTERS_TICKS,
+  },
+  {
+    name: 'aggregation',
+    port: 8512,
+    group: 'aggregation-service',
+    description: 'enriched ticks → OHLC bars, rolling metrics, curves',
+    inputs: () => [TOPIC.enriched],
+    deadLetters: DEAD_LETTERS_TICKS,
+  },
+  {
+    name: 'projection',
+    port: 8513,
+    group: 'projection-service',
+    description: 'every stage → ClickHouse; queries and their cache',
+    inputs: (markets) => [
+      ...markets.map(rawTopic),
+      TOPIC.ticks,
+      TOPIC.enriched,
+      TOPIC.bars,
+      TOPIC.metrics,
+      TOPIC.curves,
+      TOPIC.anomalies,
+      TOPIC.scores,
+    ],
+    deadLetters: DEAD_LETTERS_TICKS,
+  },
+  {
+    name: 'data-quality',
+    port: 8514,
+    group: 'data-quality-service',
+    description: 'ticks → anomalies and quality scores',
+    inputs: () => [TOPIC.ticks],
+    deadLetters: DEAD_LETTERS_TICKS,
+  },
+];
+
+export const PARKING_GROUPS: readonly GroupName[] = [
+  'enrichment-service',
+  'aggregation-service',
+  'data-quality-service',
+];
+
+export function parkingTopic(group: GroupName): string {
+  return `${group}.parked.v1`;
+}
+
+/** Every topic of the platform. The record topics share their number of partitions, so that keys stay together. */
+export function topicSpecs(markets: readonly string[], partitions: number, retentionMs: number): TopicSpec[] {
+  const plain = [
+    ...markets.map(rawTopic),
+    ...Object.values(TOPIC),
+    DEAD_LETTERS_RAW,
+    DEAD_LETTERS_TICKS,
+    ...PARKING_GROUPS.map(parkingTopic),
+  ];
+  const specs = plain.map((name) => ({ name, partitions, retentionMs, compacted: false }));
+  return [...specs, { name: EVENTS_TOPIC, partitions: 1, retentionMs, compacted: false }];
+}
