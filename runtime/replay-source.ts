@@ -1,0 +1,227 @@
+// Replays responses into the log: carries out what the connector's behaviour decides. Reads each file once, parses it
+// with the feed that recognises it, and waits while the readers behind it are too far back.
+
+import {
+  type ConnectorEffect,
+  type ConnectorMessage,
+  type ConnectorState,
+  type Cursor,
+  connectorBehaviour,
+  connectorStart,
+} from '../actors/connector.ts';
+import type { RawRecord } from '../actors/domain/wire.ts';
+import { SCHEMA_VERSION } from '../actors/domain/wire.ts';
+import type { Feed, Parsed, Response } from '../actors/feeds/feed.ts';
+import { CALENDAR_KEY } from '../actors/router-work.ts';
+import type { Address, Clock, Host } from './host.ts';
+import type { Log, Outgoing, StateChange } from './log/log.ts';
+import { rawTopic } from './services.ts';
+import type { RecordEvent } from './views.ts';
+
+export interface ReplayPlan {
+  readonly name: string;
+  readonly responses: AsyncIterable<Response>;
+  readonly findFeed: (response: Response) => Feed | null;
+  readonly parse: (feed: Feed, response: Response) => Parsed | Promise<Parsed>;
+  /** When the calendar of a run is closed: first instant after the operating day that holds `endUs`, µs. */
+  readonly closeAt: (market: string, run: string, endUs: number) => number;
+  readonly tenantId: string;
+  readonly chunkMax: number;
+  /** Event seconds a second; null: as fast as the readers allow. */
+  readonly speed: number | null;
+  /** Resolves when the readers have room for more. */
+  readonly room: () => Promise<void>;
+  readonly partitions: number;
+  readonly responseDone: (cursor: Cursor, fresh: boolean) => void;
+  readonly extracted: (market: string, records: number) => void;
+}
+
+export interface ReplayPorts {
+  readonly host: Host;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly record: RecordEvent;
+}
+
+const WRITER = 'connectors';
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export class ReplaySource {
+  readonly #ports: ReplayPorts;
+  readonly #plan: ReplayPlan;
+  readonly #responses: AsyncIterator<Response>;
+  readonly #finished = Promise.withResolvers<void>();
+  readonly #address: Address<ConnectorMessage>;
+  readonly #stop = new AbortController();
+  #state: ConnectorState = connectorStart;
+  #cursors: ReadonlyMap<string, Uint8Array> | null = null;
+  #lastEventUs: number | null = null;
+
+  constructor(ports: ReplayPorts, plan: ReplayPlan, parent: Address<never>) {
+    this.#ports = ports;
+    this.#plan = plan;
+    this.#responses = plan.responses[Symbol.asyncIterator]();
+    const behaviour = connectorBehaviour({ chunkMax: plan.chunkMax, perInterval: plan.speed !== null });
+    this.#address = ports.host.spawn<ConnectorState, ConnectorMessage, ConnectorEffect>({
+      name: plan.name,
+      parent,
+      initial: connectorStart,
+      behaviour: (state, message) => {
+        const step = behaviour(state, message);
+        this.#state = step.state;
+        return step;
+      },
+      perform: (effect) => this.#perform(effect),
+      crashed: (error) => this.#finished.reject(error),
+    });
+  }
+
+  get path(): string {
+    return this.#address.path;
+  }
+
+  get state(): ConnectorState {
+    return this.#state;
+  }
+
+  /** Resolves when everything is on the log and the calendars are closed, or after `drain`. */
+  run(): Promise<void> {
+    this.#address.tell({ kind: 'start' });
+    return this.#finished.promise;
+  }
+
+  /** Finishes the append under way and stops. */
+  drain(): void {
+    this.#stop.abort();
+    this.#address.tell({ kind: 'drain' });
+    this.#finished.resolve();
+  }
+
+  #perform(effect: ConnectorEffect): void {
+    switch (effect.kind) {
+      case 'open-next':
+        return this.#answer(this.#open());
+      case 'await-room':
+        return this.#answer(this.#room(effect.next));
+      case 'append':
+        return this.#answer(this.#append(effect));
+      case 'close-calendar':
+        return this.#answer(this.#closeCalendar(effect.ends));
+      case 'response-done':
+        return this.#plan.responseDone(effect.cursor, effect.fresh);
+      case 'back-off':
+        return this.#backOff(effect.cause);
+      case 'finished':
+        return this.#finished.resolve();
+    }
+  }
+
+  #answer(answer: Promise<ConnectorMessage | null>): void {
+    answer.then(
+      (message) => {
+        if (message !== null && !this.#stop.signal.aborted) this.#address.tell(message);
+      },
+      (error: unknown) => {
+        const cause = error instanceof Error ? error.message : String(error);
+        this.#address.tell({ kind: 'failed', cause });
+      },
+    );
+  }
+
+  async #open(): Promise<ConnectorMessage> {
+    this.#cursors ??= await this.#ports.log.writerState(WRITER);
+    const next = await this.#responses.next();
+    if (next.done === true) return { kind: 'no-more' };
+    const response = next.value;
+    const sha256 = new Bun.CryptoHasher('sha256').update(response.bytes).digest('hex');
+    const stored = this.#cursors.get(cursorKey(sha256));
+    const cursor: Cursor | null = stored === undefined ? null : JSON.parse(decoder.decode(stored));
+    if (cursor !== null && cursor.done === cursor.total) return { kind: 'known', cursor };
+    const feed = this.#plan.findFeed(response);
+    const parsed = feed === null ? unknownFormat(response) : await this.#plan.parse(feed, response);
+    return { kind: 'opened', sha256, name: response.name, parsed, done: cursor?.done ?? 0 };
+  }
+
+  async #room(next: RawRecord): Promise<ConnectorMessage> {
+    await this.#plan.room();
+    const { speed } = this.#plan;
+    if (speed !== null && this.#lastEventUs !== null) {
+      const delayMs = Math.max(0, (next.interval_start - this.#lastEventUs) / 1_000 / speed);
+      await new Promise<void>((done) => this.#ports.clock.after(delayMs, done));
+    }
+    this.#lastEventUs = next.interval_start;
+    return { kind: 'may-go' };
+  }
+
+  async #append(effect: Extract<ConnectorEffect, { kind: 'append' }>): Promise<ConnectorMessage> {
+    const outputs = effect.records.map((record) => ({
+      topic: rawTopic(record.market),
+      key: record.delivery_location,
+      value: JSON.stringify(record),
+    }));
+    const state = [{ key: cursorKey(effect.sha256), value: encoder.encode(JSON.stringify(effect.cursor)) }];
+    await this.#ports.log.append(WRITER, outputs, state);
+    const market = effect.records[0]?.market;
+    if (market !== undefined) this.#plan.extracted(market, effect.records.length);
+    return { kind: 'appended' };
+  }
+
+  /** Each run's calendar goes to every partition of its market, unless an earlier run of us closed it as far. */
+  async #closeCalendar(ends: Readonly<Record<string, number>>): Promise<ConnectorMessage> {
+    const outputs: Outgoing[] = [];
+    const state: StateChange[] = [];
+    for (const [key, endUs] of Object.entries(ends)) {
+      const [market, run] = key.split(':');
+      if (market === undefined || run === undefined) continue;
+      const advanceTo = this.#plan.closeAt(market, run, endUs);
+      const closedTo = Number(decoder.decode(this.#cursors?.get(`closed:${key}`) ?? new Uint8Array()));
+      if (closedTo >= advanceTo) continue;
+      const value = JSON.stringify(this.#calendar(market, run, advanceTo));
+      for (let partition = 0; partition < this.#plan.partitions; partition += 1) {
+        outputs.push({ topic: rawTopic(market), key: CALENDAR_KEY, value, partition });
+      }
+      state.push({ key: `closed:${key}`, value: encoder.encode(String(advanceTo)) });
+    }
+    await this.#ports.log.append(WRITER, outputs, state);
+    return { kind: 'appended' };
+  }
+
+  #calendar(market: string, run: string, advanceTo: number) {
+    const id = Bun.hash.xxHash64(`calendar|${market}|${run}|${advanceTo}`).toString(16).padStart(16, '0');
+    return {
+      event_id: id,
+      trace_id: id,
+      occurred_at: advanceTo,
+      tenant_id: this.#plan.tenantId,
+      schema_version: SCHEMA_VERSION,
+      producer: WRITER,
+      data_type: 'calendar',
+      market,
+      run,
+      advance_to: advanceTo,
+    };
+  }
+
+  #backOff(cause: string): void {
+    const decision = 'tried again in 1 s';
+    const actor = this.path;
+    this.#ports.record({ kind: 'note', service: 'connectors', actor, cause, decision, budget_left: null });
+    this.#ports.clock.after(1_000, () => this.#address.tell({ kind: 'retry' }));
+  }
+}
+
+function cursorKey(sha256: string): string {
+  return `response:${sha256}`;
+}
+
+function unknownFormat(response: Response): Parsed {
+  const detail = `no feed recognises '${response.name}': expected a CAISO OASIS or MISO response`;
+  return {
+    records: [],
+    refused: [],
+    ledger: { rowsRead: 0, rowsUsed: 0, rowsRefused: 0 },
+    warnings: [],
+    refusal: { reason: 'unknown_format', detail },
+  };
+}
