@@ -109,7 +109,8 @@ export function collect(
 export function drainedAfter(quarantines: Quarantines, work: Work): Quarantines {
   const { released, batch, stoppedAfter } = work;
   if (released === null) return quarantines;
-  if (stoppedAfter === null) return drained(quarantines, released, batch.count, batch.nextOffset, batch.count > 0);
+  if (stoppedAfter === null)
+    return drained(quarantines, released, batch.count, batch.nextOffset, batch.count > 0);
   let done = 0;
   while (done < batch.count && batch.offset(done) <= stoppedAfter) done += 1;
   return drained(quarantines, released, done, stoppedAfter + 1, true);
