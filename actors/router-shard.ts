@@ -4,7 +4,7 @@
 import { runKey, runKeyOf } from './calendar.ts';
 import type { FoldMessage, FoldReply } from './instrument.ts';
 import { drained, isActive, park, parkedCount, type Quarantines } from './quarantine.ts';
-import type { RouterEffect, RouterSettings, RouterState, RouterStep } from './router.ts';
+import type { RouterEffect, RouterSettings, RouterState, RouterStep } from './router-protocol.ts';
 import type { Work } from './router-work.ts';
 
 /** Sends each instrument its records; parks those of the quarantined; pauses when the parking is full. */

@@ -7,95 +7,21 @@
 //      │                   └──────────────────────────┘
 //      └── paused (parking full, or an operator says so) · draining ──▶ stopped
 
-import type { Batch, Commit, CommitOutcome } from './batch.ts';
-import type { Behaviour, Step } from './behaviour.ts';
-import type { FoldMessage, FoldReply } from './instrument.ts';
-import type { Ledgers } from './ledger.ts';
-import { isActive, type Quarantines, quarantineChanges } from './quarantine.ts';
+import type { CommitOutcome } from './batch.ts';
+import type { Behaviour } from './behaviour.ts';
+import type { FoldReply } from './instrument.ts';
+import { isActive, quarantineChanges } from './quarantine.ts';
+import type {
+  DirectResult,
+  RestoredRouter,
+  RouterEffect,
+  RouterMessage,
+  RouterSettings,
+  RouterState,
+  RouterStep,
+} from './router-protocol.ts';
 import { collect, drainedAfter, foldMessage, rememberInstruments, shard } from './router-shard.ts';
-import { type RoutedEmission, Work, type WorkSettings } from './router-work.ts';
-import type { Refused } from './stage.ts';
-
-/** What a stage without instrument state makes of a batch. Records that it does not refuse are forwarded. */
-export interface DirectResult {
-  readonly emissions: readonly RoutedEmission[];
-  readonly refused: readonly Refused[];
-}
-
-export type WorkKind =
-  | { readonly kind: 'sharded'; readonly slotKey: string }
-  | { readonly kind: 'direct'; readonly fold: (batch: Batch, nowMs: number) => DirectResult }
-  | { readonly kind: 'sink' };
-
-export interface RouterSettings extends WorkSettings {
-  readonly work: WorkKind;
-  /** Records that may wait in this partition's parking, over all its quarantined instruments. */
-  readonly parkedMax: number;
-}
-
-export interface RouterState {
-  readonly phase: 'polling' | 'folding' | 'committing' | 'paused' | 'stopped';
-  readonly position: number;
-  readonly seq: number;
-  readonly work: Work | null;
-  readonly ledgers: Ledgers;
-  readonly quarantines: Quarantines;
-  /** Taken over when the commit of the batch in flight succeeds. */
-  readonly pending: { readonly ledgers: Ledgers; readonly quarantines: Quarantines } | null;
-  readonly calendar: ReadonlyMap<string, number>;
-  /** Instruments seen in this partition, by `market:run`. */
-  readonly instruments: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly toRelease: readonly string[];
-  readonly draining: boolean;
-  readonly held: boolean;
-  /** Failures of the batch in flight so far. */
-  readonly attempt: number;
-}
-
-export type RouterMessage =
-  | { readonly kind: 'start' }
-  | { readonly kind: 'polled'; readonly batch: Batch; readonly nowMs: number }
-  /** What the parking topic holds of an instrument, from where it was drained to; empty: it is released. */
-  | { readonly kind: 'parked'; readonly instrument: string; readonly batch: Batch; readonly nowMs: number }
-  | { readonly kind: 'folded'; readonly reply: FoldReply }
-  | { readonly kind: 'written'; readonly seq: number; readonly refused: readonly Refused[] }
-  | { readonly kind: 'committed'; readonly seq: number; readonly outcome: CommitOutcome }
-  | { readonly kind: 'failed'; readonly seq: number; readonly cause: string }
-  | { readonly kind: 'retry'; readonly seq: number }
-  | { readonly kind: 'respawned'; readonly instrument: string }
-  | { readonly kind: 'release'; readonly instrument: string }
-  | { readonly kind: 'pause' }
-  | { readonly kind: 'resume' }
-  | { readonly kind: 'drain' };
-
-export type RouterEffect =
-  | { readonly kind: 'poll'; readonly position: number }
-  | { readonly kind: 'fold'; readonly instrument: string; readonly message: FoldMessage }
-  | { readonly kind: 'write'; readonly seq: number; readonly batch: Batch }
-  | { readonly kind: 'commit'; readonly seq: number; readonly commit: Commit }
-  | {
-      readonly kind: 'settle';
-      readonly seq: number;
-      readonly instruments: Iterable<string>;
-      readonly outcome: 'commit' | 'undo';
-    }
-  | { readonly kind: 'back-off'; readonly seq: number; readonly attempt: number; readonly cause: string }
-  | { readonly kind: 'read-parked'; readonly instrument: string; readonly fromOffset: number }
-  | { readonly kind: 'report'; readonly reply: FoldReply }
-  | { readonly kind: 'progress'; readonly work: Work }
-  | { readonly kind: 'paused'; readonly cause: string }
-  | { readonly kind: 'released'; readonly instrument: string }
-  | { readonly kind: 'stopped'; readonly cause: string };
-
-export type RouterStep = Step<RouterState, RouterEffect>;
-
-export interface RestoredRouter {
-  readonly position: number;
-  readonly ledgers: Ledgers;
-  readonly quarantines: Quarantines;
-  readonly calendar: ReadonlyMap<string, number>;
-  readonly instruments: Iterable<string>;
-}
+import { Work } from './router-work.ts';
 
 /** The state of a router that was just assigned its partition. */
 export function routerFrom(restored: RestoredRouter): RouterState {
@@ -130,8 +56,8 @@ export function routerBehaviour(
         return begin(state, new Work(message.batch, message.nowMs, settings, message.instrument), settings);
       case 'folded':
         return folded(state, message.reply, settings);
-      case 'written':
-        return written(state, message.seq, message.refused);
+      case 'deferred':
+        return deferred(state, message.seq, message.result);
       case 'committed':
         return committed(state, message.seq, message.outcome);
       case 'failed':
@@ -176,12 +102,9 @@ function begin(state: RouterState, work: Work, settings: RouterSettings): Router
   const base: RouterState = { ...state, seq: state.seq + 1, work, phase: 'folding', pending: null };
   const { work: kind } = settings;
   if (kind.kind === 'sharded') return afterShard(shard(base, work, kind.slotKey, settings));
-  if (kind.kind === 'sink')
-    return { state: base, effects: [{ kind: 'write', seq: base.seq, batch: work.batch }] };
-  const result = kind.fold(work.batch, work.nowMs);
-  settleAll(work, result.refused);
-  for (const emission of result.emissions) work.emit(emission);
-  return commitNow(base);
+  if (kind.kind === 'direct') return settled(base, work, kind.fold(work.batch, work.nowMs));
+  const { batch, nowMs } = work;
+  return { state: base, effects: [{ kind: 'defer', seq: base.seq, batch, nowMs }] };
 }
 
 function afterShard(step: RouterStep): RouterStep {
@@ -191,11 +114,13 @@ function afterShard(step: RouterStep): RouterStep {
   return { state: done.state, effects: [...step.effects, ...done.effects] };
 }
 
-function settleAll(work: Work, refused: readonly Refused[]): void {
-  const reasons = new Map(refused.map((each) => [each.offset, each.rejection]));
+function settled(state: RouterState, work: Work, result: DirectResult): RouterStep {
+  const reasons = new Map(result.refused.map((each) => [each.offset, each.rejection]));
   for (let index = 0; index < work.batch.count; index += 1) {
     work.settleOne(index, reasons.get(work.batch.offset(index)));
   }
+  for (const emission of result.emissions) work.emit(emission);
+  return commitNow(state);
 }
 
 function folded(state: RouterState, reply: FoldReply, settings: RouterSettings): RouterStep {
@@ -204,10 +129,8 @@ function folded(state: RouterState, reply: FoldReply, settings: RouterSettings):
   return afterShard(collect(state, work, reply, settings));
 }
 
-function written(state: RouterState, seq: number, refused: readonly Refused[]): RouterStep {
-  if (state.work === null || seq !== state.seq) return idle(state);
-  settleAll(state.work, refused);
-  return commitNow(state);
+function deferred(state: RouterState, seq: number, result: DirectResult): RouterStep {
+  return state.work === null || seq !== state.seq ? idle(state) : settled(state, state.work, result);
 }
 
 function commitNow(state: RouterState): RouterStep {

@@ -3,22 +3,22 @@
 
 import type { Batch } from '../actors/batch.ts';
 import type { FoldReply } from '../actors/instrument.ts';
-import {
-  type RouterEffect,
-  type RouterMessage,
-  type RouterSettings,
-  type RouterState,
-  routerBehaviour,
-  routerFrom,
-} from '../actors/router.ts';
+import { routerBehaviour, routerFrom } from '../actors/router.ts';
+import type {
+  DirectResult,
+  RouterEffect,
+  RouterMessage,
+  RouterSettings,
+  RouterState,
+} from '../actors/router-protocol.ts';
 import type { Work } from '../actors/router-work.ts';
-import { type Slot, slotOf, unreadableSlot } from '../actors/slot.ts';
-import type { Refused, Stage } from '../actors/stage.ts';
+import type { Slot } from '../actors/slot.ts';
 import { type BackoffPolicy, backoffMs } from '../actors/supervision.ts';
 import type { Directory, SlotOwner } from './directory.ts';
 import type { Address, Clock, Draw, Host } from './host.ts';
 import type { Log, Member, TopicPartition } from './log/log.ts';
 import { readParked } from './parking.ts';
+import { reportFold, reportRelease } from './partition-report.ts';
 import type { Restored } from './restore.ts';
 import type { RecordEvent } from './views.ts';
 
@@ -37,26 +37,11 @@ export interface PartitionPlan {
   readonly backoff: BackoffPolicy;
   /** For sharded work: makes an instrument's slot from its packed parts; null: a new instrument. */
   readonly slot: ((id: string, parts: ReadonlyMap<string, Uint8Array> | null) => Slot) | null;
-  /** For sink work: resolves when the rows are durable, with the records the sink could not take. */
-  readonly write: ((batch: Batch) => Promise<readonly Refused[]>) | null;
+  /** For deferred work: resolves when it is done for good; rejects when it must be tried again. */
+  readonly work: ((batch: Batch, nowMs: number) => Promise<DirectResult>) | null;
   readonly progress: (work: Work, seconds: number) => void;
   /** A defect of an instrument, for the supervisor above. */
   readonly defect: (reply: FoldReply) => void;
-}
-
-/** A slot maker for a stage; unreadable parts give a slot that leads to quarantine. */
-export function slotMaker<State>(stage: Stage<State>, record: RecordEvent, service: string) {
-  return (id: string, parts: ReadonlyMap<string, Uint8Array> | null): Slot => {
-    if (parts === null) return slotOf(stage, stage.initial(id));
-    try {
-      return slotOf(stage, stage.restore(id, parts));
-    } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
-      const decision = 'its records will be parked';
-      record({ kind: 'defect', service, actor: id, cause, decision, budget_left: null });
-      return unreadableSlot(stage.name, cause);
-    }
-  };
 }
 
 export class Partition implements SlotOwner {
@@ -178,8 +163,8 @@ export class Partition implements SlotOwner {
         return this.#answer(this.#poll(effect.position));
       case 'fold':
         return this.#ports.directory.tell(effect.instrument, effect.message);
-      case 'write':
-        return this.#answer(this.#write(effect.seq, effect.batch));
+      case 'defer':
+        return this.#answer(this.#defer(effect));
       case 'commit':
         return this.#answer(this.#commit(effect));
       case 'settle':
@@ -238,9 +223,10 @@ export class Partition implements SlotOwner {
     return null;
   }
 
-  async #write(seq: number, batch: Batch): Promise<RouterMessage> {
-    const refused = this.#plan.write === null ? [] : await this.#plan.write(batch);
-    return { kind: 'written', seq, refused };
+  async #defer(effect: Extract<RouterEffect, { kind: 'defer' }>): Promise<RouterMessage> {
+    const { work } = this.#plan;
+    if (work === null) throw new Error(`${this.path} has no deferred work`);
+    return { kind: 'deferred', seq: effect.seq, result: await work(effect.batch, effect.nowMs) };
   }
 
   async #commit(effect: Extract<RouterEffect, { kind: 'commit' }>): Promise<RouterMessage> {
@@ -271,51 +257,14 @@ export class Partition implements SlotOwner {
   }
 
   #report(reply: FoldReply): void {
-    const actor = reply.instrument;
-    const { service } = this.#plan.settings;
-    for (const note of reply.notes) {
-      this.#ports.record({
-        kind: 'note',
-        service,
-        actor,
-        cause: note,
-        decision: 'flagged',
-        budget_left: null,
-      });
-    }
-    if (reply.defects.length === 0) return;
-    const quarantined = reply.quarantinedAfter !== null;
-    const cause = reply.defects.map((each) => `offset ${each.offset ?? '–'}: ${each.cause}`).join('; ');
-    this.#ports.record({
-      kind: quarantined ? 'quarantine' : 'defect',
-      service,
-      actor,
-      cause: cause.slice(0, 1_000),
-      decision: quarantined ? 'its records are parked until it is released' : 'state before it; dead letter',
-      budget_left: reply.budgetLeft,
-    });
-    const resident = this.#ports.directory.find(actor);
-    if (resident !== undefined) {
-      resident.lastError = cause.slice(0, 1_000);
-      resident.restarts += 1;
-      if (quarantined) resident.quarantined.add(reply.slotKey);
-    }
-    this.#plan.defect(reply);
+    reportFold(this.#ports, this.#plan.settings.service, reply);
+    if (reply.defects.length > 0) this.#plan.defect(reply);
   }
 
   #released(id: string): void {
     const slotKey = this.#slotKey;
     if (slotKey !== null) this.#ports.directory.find(id)?.quarantined.delete(slotKey);
-    const { service } = this.#plan.settings;
-    const decision = 'parked records were folded in order; live ones follow';
-    this.#ports.record({
-      kind: 'release',
-      service,
-      actor: id,
-      cause: 'released',
-      decision,
-      budget_left: null,
-    });
+    reportRelease(this.#ports, this.#plan.settings.service, id);
   }
 
   #stopped(cause: string): void {

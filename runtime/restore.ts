@@ -5,7 +5,7 @@ import { storedRunKey } from '../actors/calendar.ts';
 import { present } from '../actors/domain/invariant.ts';
 import { EMPTY_LEDGER, type Ledger, type Ledgers } from '../actors/ledger.ts';
 import { type Quarantine, quarantinedId } from '../actors/quarantine.ts';
-import type { RestoredRouter } from '../actors/router.ts';
+import type { RestoredRouter } from '../actors/router-protocol.ts';
 import { LEDGER_KEY } from '../actors/router-work.ts';
 import type { Member, TopicPartition } from './log/log.ts';
 

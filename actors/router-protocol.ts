@@ -1,0 +1,92 @@
+// What a router is told, what it asks for, and what it remembers: the protocol between the pure router and the
+// partition that carries out its effects.
+
+import type { Batch, Commit, CommitOutcome } from './batch.ts';
+import type { Step } from './behaviour.ts';
+import type { FoldMessage, FoldReply } from './instrument.ts';
+import type { Ledgers } from './ledger.ts';
+import type { Quarantines } from './quarantine.ts';
+import type { RoutedEmission, Work, WorkSettings } from './router-work.ts';
+import type { Refused } from './stage.ts';
+
+/** What a stage without instrument state makes of a batch. Records that it does not refuse are forwarded. */
+export interface DirectResult {
+  readonly emissions: readonly RoutedEmission[];
+  readonly refused: readonly Refused[];
+}
+
+export type WorkKind =
+  | { readonly kind: 'sharded'; readonly slotKey: string }
+  | { readonly kind: 'direct'; readonly fold: (batch: Batch, nowMs: number) => DirectResult }
+  /** Handed to the runtime: a sink, or work that reads from outside. */
+  | { readonly kind: 'deferred' };
+
+export interface RouterSettings extends WorkSettings {
+  readonly work: WorkKind;
+  /** Records that may wait in this partition's parking, over all its quarantined instruments. */
+  readonly parkedMax: number;
+}
+
+export interface RouterState {
+  readonly phase: 'polling' | 'folding' | 'committing' | 'paused' | 'stopped';
+  readonly position: number;
+  readonly seq: number;
+  readonly work: Work | null;
+  readonly ledgers: Ledgers;
+  readonly quarantines: Quarantines;
+  /** Taken over when the commit of the batch in flight succeeds. */
+  readonly pending: { readonly ledgers: Ledgers; readonly quarantines: Quarantines } | null;
+  readonly calendar: ReadonlyMap<string, number>;
+  /** Instruments seen in this partition, by `market:run`. */
+  readonly instruments: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly toRelease: readonly string[];
+  readonly draining: boolean;
+  readonly held: boolean;
+  /** Failures of the batch in flight so far. */
+  readonly attempt: number;
+}
+
+export type RouterMessage =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'polled'; readonly batch: Batch; readonly nowMs: number }
+  /** What the parking topic holds of an instrument, from where it was drained to; empty: it is released. */
+  | { readonly kind: 'parked'; readonly instrument: string; readonly batch: Batch; readonly nowMs: number }
+  | { readonly kind: 'folded'; readonly reply: FoldReply }
+  | { readonly kind: 'deferred'; readonly seq: number; readonly result: DirectResult }
+  | { readonly kind: 'committed'; readonly seq: number; readonly outcome: CommitOutcome }
+  | { readonly kind: 'failed'; readonly seq: number; readonly cause: string }
+  | { readonly kind: 'retry'; readonly seq: number }
+  | { readonly kind: 'respawned'; readonly instrument: string }
+  | { readonly kind: 'release'; readonly instrument: string }
+  | { readonly kind: 'pause' }
+  | { readonly kind: 'resume' }
+  | { readonly kind: 'drain' };
+
+export type RouterEffect =
+  | { readonly kind: 'poll'; readonly position: number }
+  | { readonly kind: 'fold'; readonly instrument: string; readonly message: FoldMessage }
+  | { readonly kind: 'defer'; readonly seq: number; readonly batch: Batch; readonly nowMs: number }
+  | { readonly kind: 'commit'; readonly seq: number; readonly commit: Commit }
+  | {
+      readonly kind: 'settle';
+      readonly seq: number;
+      readonly instruments: Iterable<string>;
+      readonly outcome: 'commit' | 'undo';
+    }
+  | { readonly kind: 'back-off'; readonly seq: number; readonly attempt: number; readonly cause: string }
+  | { readonly kind: 'read-parked'; readonly instrument: string; readonly fromOffset: number }
+  | { readonly kind: 'report'; readonly reply: FoldReply }
+  | { readonly kind: 'progress'; readonly work: Work }
+  | { readonly kind: 'paused'; readonly cause: string }
+  | { readonly kind: 'released'; readonly instrument: string }
+  | { readonly kind: 'stopped'; readonly cause: string };
+
+export type RouterStep = Step<RouterState, RouterEffect>;
+
+export interface RestoredRouter {
+  readonly position: number;
+  readonly ledgers: Ledgers;
+  readonly quarantines: Quarantines;
+  readonly calendar: ReadonlyMap<string, number>;
+  readonly instruments: Iterable<string>;
+}

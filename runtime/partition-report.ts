@@ -1,0 +1,50 @@
+// What a partition tells the supervisor's log of its instruments: notes, defects, quarantines and releases, with the
+// cause, what was decided, and the budget that is left.
+
+import type { FoldReply } from '../actors/instrument.ts';
+import type { Directory } from './directory.ts';
+import type { RecordEvent } from './views.ts';
+
+const CAUSE_CHARS_MAX = 1_000;
+
+interface ReportPorts {
+  readonly record: RecordEvent;
+  readonly directory: Directory;
+}
+
+/** Notes and defects of one answer; marks the instrument so that a look shows its last error. */
+export function reportFold(ports: ReportPorts, service: string, reply: FoldReply): void {
+  const actor = reply.instrument;
+  for (const note of reply.notes) {
+    ports.record({ kind: 'note', service, actor, cause: note, decision: 'flagged', budget_left: null });
+  }
+  if (reply.defects.length === 0) return;
+  const quarantined = reply.quarantinedAfter !== null;
+  const causes = reply.defects.map((each) => `offset ${each.offset ?? '–'}: ${each.cause}`);
+  const cause = causes.join('; ').slice(0, CAUSE_CHARS_MAX);
+  ports.record({
+    kind: quarantined ? 'quarantine' : 'defect',
+    service,
+    actor,
+    cause,
+    decision: quarantined ? 'its records are parked until it is released' : 'state before it; dead letter',
+    budget_left: reply.budgetLeft,
+  });
+  const resident = ports.directory.find(actor);
+  if (resident === undefined) return;
+  resident.lastError = cause;
+  resident.restarts += 1;
+  if (quarantined) resident.quarantined.add(reply.slotKey);
+}
+
+export function reportRelease(ports: ReportPorts, service: string, instrument: string): void {
+  const decision = 'parked records were folded in order; live ones follow';
+  ports.record({
+    kind: 'release',
+    service,
+    actor: instrument,
+    cause: 'released',
+    decision,
+    budget_left: null,
+  });
+}
