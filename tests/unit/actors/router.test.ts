@@ -1,0 +1,311 @@
+// The router as a state machine: what it commits, what it does again, what it parks, and that its ledger balances.
+
+import { describe, expect, test } from 'bun:test';
+import type { Batch, Commit } from '../../../actors/batch.ts';
+import { type InstrumentState, instrumentBehaviour } from '../../../actors/instrument.ts';
+import { EMPTY_LEDGER, imbalance } from '../../../actors/ledger.ts';
+import { routerBehaviour, routerFrom } from '../../../actors/router.ts';
+import type { RouterEffect, RouterMessage, RouterSettings } from '../../../actors/router-protocol.ts';
+import { CALENDAR_KEY } from '../../../actors/router-work.ts';
+import { slotOf } from '../../../actors/slot.ts';
+import { NO_RESTARTS } from '../../../actors/supervision.ts';
+import { addingStage, bytes } from './adding-stage.ts';
+
+type Pair = readonly [key: string, text: string];
+
+function batchOf(records: readonly Pair[], fromOffset: number, topic = 'in'): Batch {
+  const at = (index: number): Pair => records[index] ?? ['', ''];
+  return {
+    topic,
+    partition: 3,
+    count: records.length,
+    nextOffset: fromOffset + records.length,
+    offset: (index) => fromOffset + index,
+    key: (index) => at(index)[0],
+    value: (index) => bytes(at(index)[1]),
+    timestampMs: () => 0,
+  };
+}
+
+const settings: RouterSettings = {
+  service: 'aggregation-service',
+  tenantId: 't',
+  topicOf: (to) => `topic.${to}`,
+  deadLetterTopic: 'dead',
+  parkingTopic: 'parked',
+  calendarTo: 'enriched',
+  marketOf: (key) => key.split(':')[0] ?? '?',
+  outputBytesMax: 1_000,
+  work: { kind: 'sharded', slotKey: 's' },
+  parkedMax: 4,
+};
+
+/** A router with its instruments, driven by hand; every effect that is not a port's is carried out. */
+class Bench {
+  readonly behaviour = routerBehaviour(settings);
+  readonly instrument = instrumentBehaviour({ intensity: 1, periodMs: 1_000 });
+  readonly instruments = new Map<string, InstrumentState>();
+  state = routerFrom({
+    position: 0,
+    ledgers: new Map(),
+    quarantines: new Map(),
+    calendar: new Map(),
+    instruments: [],
+  });
+  readonly ports: RouterEffect[] = [];
+
+  tell(message: RouterMessage): void {
+    const step = this.behaviour(this.state, message);
+    this.state = step.state;
+    for (const effect of step.effects) this.perform(effect);
+  }
+
+  perform(effect: RouterEffect): void {
+    if (effect.kind === 'fold') {
+      this.actor(effect.instrument, effect.message);
+    } else if (effect.kind === 'settle') {
+      const { seq, outcome } = effect;
+      for (const id of effect.instruments) this.actor(id, { kind: 'settle', slotKey: 's', seq, outcome });
+    } else this.ports.push(effect);
+  }
+
+  actor(id: string, message: Parameters<typeof this.instrument>[1]): void {
+    const fresh = { id, slots: new Map([['s', slotOf(addingStage, [])]]), restarts: NO_RESTARTS };
+    const step = this.instrument(this.instruments.get(id) ?? fresh, message);
+    this.instruments.set(id, step.state);
+    for (const each of step.effects)
+      if (each.kind === 'reply') this.tell({ kind: 'folded', reply: each.reply });
+  }
+
+  batch(records: readonly Pair[]): Commit {
+    this.tell({ kind: 'polled', batch: batchOf(records, this.state.position), nowMs: 5 });
+    return this.lastCommit();
+  }
+
+  lastCommit(): Commit {
+    const commit = this.ports.findLast((each) => each.kind === 'commit');
+    if (commit?.kind !== 'commit') throw new Error('no commit');
+    return commit.commit;
+  }
+
+  finish(outcome: 'committed' | 'aborted' | 'fenced'): void {
+    this.tell({ kind: 'committed', seq: this.state.seq, outcome });
+  }
+
+  values(id: string): unknown {
+    return this.instruments.get(id)?.slots.get('s')?.inspect().state;
+  }
+
+  ledger(market: string) {
+    return this.state.ledgers.get(market) ?? EMPTY_LEDGER;
+  }
+}
+
+function started(): Bench {
+  const bench = new Bench();
+  bench.tell({ kind: 'start' });
+  return bench;
+}
+
+const A = 'X:R:A';
+const B = 'X:R:B';
+
+describe('one batch, one outcome', () => {
+  test('outputs, state, counters and position are one commit', () => {
+    const bench = started();
+    const commit = bench.batch([
+      [A, '1'],
+      [B, '2'],
+      [A, '3'],
+    ]);
+    expect(commit.nextOffset).toBe(3);
+    expect(commit.outputs.map((each) => [each.topic, each.key, each.value])).toEqual([
+      ['topic.bars', A, '[1,3]'],
+      ['topic.bars', B, '[2]'],
+    ]);
+    expect(commit.state.map((each) => each.key)).toEqual([`i:${A}\u0000all`, `i:${B}\u0000all`, 'r:ledger']);
+    bench.finish('committed');
+    expect(bench.values(A)).toEqual([1, 3]);
+    expect(bench.ledger('X')).toMatchObject({ read: 3, first: 3, emitted: { bars: 2 } });
+    expect(bench.ports.at(-1)).toEqual({ kind: 'poll', position: 3 });
+  });
+
+  test('an abort undoes, backs off, and does the same batch again to the same commit', () => {
+    const bench = started();
+    const first = bench.batch([
+      [A, '1'],
+      [B, '2'],
+    ]);
+    bench.finish('aborted');
+    expect(bench.values(A)).toEqual([]);
+    expect(bench.ports.at(-1)).toMatchObject({ kind: 'back-off', attempt: 0 });
+    bench.tell({ kind: 'retry', seq: bench.state.seq });
+    expect(bench.lastCommit()).toEqual(first);
+    bench.finish('committed');
+    expect(bench.values(A)).toEqual([1]);
+    expect(bench.ledger('X').read).toBe(2);
+  });
+
+  test('a fence undoes and stops; nothing is polled again', () => {
+    const bench = started();
+    bench.batch([[A, '1']]);
+    const before = bench.ports.length;
+    bench.finish('fenced');
+    expect(bench.values(A)).toEqual([]);
+    expect(bench.ports.slice(before).map((each) => each.kind)).toEqual(['stopped']);
+    bench.tell({ kind: 'start' });
+    expect(bench.ports.length).toBe(before + 1);
+  });
+
+  test('records below the position are ignored', () => {
+    const bench = started();
+    bench.batch([
+      [A, '1'],
+      [A, '2'],
+    ]);
+    bench.finish('committed');
+    bench.tell({
+      kind: 'polled',
+      batch: batchOf(
+        [
+          [A, '2'],
+          [A, '3'],
+        ],
+        1,
+      ),
+      nowMs: 6,
+    });
+    bench.finish('committed');
+    expect(bench.values(A)).toEqual([1, 2, 3]);
+    expect(bench.ledger('X').read).toBe(3);
+  });
+
+  test('a drain waits for the batch in flight', () => {
+    const bench = started();
+    bench.batch([[A, '1']]);
+    bench.tell({ kind: 'drain' });
+    expect(bench.ports.at(-1)?.kind).toBe('commit');
+    bench.finish('committed');
+    expect(bench.ports.at(-1)).toMatchObject({ kind: 'stopped' });
+  });
+});
+
+describe('what goes wrong stays where it is', () => {
+  test('a key that is no instrument is a dead letter with its origin', () => {
+    const bench = started();
+    const commit = bench.batch([
+      ['nonsense', '1'],
+      [A, '2'],
+    ]);
+    const letter = commit.outputs.find((each) => each.topic === 'dead');
+    expect(letter?.key).toBe('in/3/0');
+    expect(JSON.parse(String(letter?.value))).toMatchObject({ reason: 'wrong_type', original: '1' });
+    bench.finish('committed');
+    expect(bench.values(A)).toEqual([2]);
+    for (const ledger of bench.state.ledgers.values()) expect(imbalance(ledger)).toBe(0);
+  });
+
+  test('quarantine parks the rest of the batch and later records; release folds them before live ones', () => {
+    const bench = started();
+    bench.batch([
+      [A, 'boom'],
+      [A, 'boom'],
+      [A, '1'],
+      [B, '9'],
+    ]);
+    expect(bench.lastCommit().outputs.filter((each) => each.topic === 'parked').length).toBe(1);
+    bench.finish('committed');
+    bench.batch([
+      [A, '2'],
+      [B, '8'],
+    ]);
+    bench.finish('committed');
+    expect([bench.values(A), bench.values(B)]).toEqual([[], [9, 8]]);
+    expect(bench.ledger('X')).toMatchObject({ read: 6, rejected: 2, parked: 2, first: 2 });
+
+    bench.tell({ kind: 'release', instrument: A });
+    bench.batch([[B, '7']]);
+    bench.finish('committed');
+    expect(bench.ports.at(-1)).toMatchObject({ kind: 'read-parked', instrument: A, fromOffset: 0 });
+    bench.tell({
+      kind: 'parked',
+      instrument: A,
+      batch: batchOf(
+        [
+          [A, '1'],
+          [A, '2'],
+        ],
+        0,
+        'parked',
+      ),
+      nowMs: 9_000,
+    });
+    expect(bench.lastCommit().nextOffset).toBe(bench.state.position);
+    bench.finish('committed');
+    expect(bench.values(A)).toEqual([1, 2]);
+    bench.tell({ kind: 'parked', instrument: A, batch: batchOf([], 2, 'parked'), nowMs: 9_001 });
+    bench.finish('committed');
+    expect(bench.ports.some((each) => each.kind === 'released')).toBe(true);
+    expect(bench.ledger('X')).toMatchObject({ read: 7, parked: 0, first: 5, rejected: 2 });
+    bench.batch([[A, '3']]);
+    bench.finish('committed');
+    expect(bench.values(A)).toEqual([1, 2, 3]);
+  });
+
+  test('a full parking pauses the partition and says so; nothing is dropped', () => {
+    const bench = started();
+    bench.batch([
+      [A, 'boom'],
+      [A, 'boom'],
+      [A, '1'],
+      [A, '2'],
+      [A, '3'],
+    ]);
+    bench.finish('committed');
+    const { position } = bench.state;
+    bench.tell({
+      kind: 'polled',
+      batch: batchOf(
+        [
+          [A, '4'],
+          [A, '5'],
+        ],
+        position,
+      ),
+      nowMs: 7,
+    });
+    expect(bench.ports.at(-1)).toMatchObject({ kind: 'paused' });
+    expect([bench.state.phase, bench.state.position]).toEqual(['paused', position]);
+    bench.tell({ kind: 'release', instrument: A });
+    expect(bench.ports.at(-1)).toMatchObject({ kind: 'read-parked' });
+  });
+
+  test('an actor that came back gets its unanswered part again', () => {
+    const bench = started();
+    const held: RouterEffect[] = [];
+    const step = bench.behaviour(bench.state, { kind: 'polled', batch: batchOf([[A, '1']], 0), nowMs: 5 });
+    bench.state = step.state;
+    held.push(...step.effects);
+    bench.tell({ kind: 'respawned', instrument: A });
+    bench.finish('committed');
+    expect(bench.values(A)).toEqual([1]);
+    expect(held.map((each) => each.kind)).toEqual(['fold']);
+  });
+});
+
+test('calendar news reach every instrument of the run, later ones too, and are forwarded in place', () => {
+  const bench = started();
+  bench.batch([
+    [A, '1'],
+    ['X:Q:C', '5'],
+  ]);
+  bench.finish('committed');
+  const news = JSON.stringify({ market: 'X', run: 'R', advance_to: 7_000 });
+  const commit = bench.batch([[CALENDAR_KEY, news]]);
+  expect(commit.outputs[0]).toMatchObject({ topic: 'topic.enriched', key: CALENDAR_KEY, partition: 3 });
+  bench.finish('committed');
+  bench.batch([[B, '2']]);
+  bench.finish('committed');
+  expect([bench.values(A), bench.values(B), bench.values('X:Q:C')]).toEqual([[1, -7], [2, -7], [5]]);
+  expect(bench.ledger('X').read).toBe(3);
+});
