@@ -1,0 +1,248 @@
+// The platform: the hosted services, their groups and the tree above them, built from parts that somebody else made.
+// It starts in the order of the pipeline and drains in the same order, so that what is upstream stops first.
+//
+//   root ─ markets ─ <market> ─ shard ─ instruments        services ─ <service> ─ partition routers
+
+import type { Batch } from '../actors/batch.ts';
+import { type FoldReply, instrumentBehaviour } from '../actors/instrument.ts';
+import { type SupervisorEffect, type SupervisorMessage, supervisorBehaviour } from '../actors/market.ts';
+import type { DirectResult, WorkKind } from '../actors/router-protocol.ts';
+import type { Work } from '../actors/router-work.ts';
+import type { Destination } from '../actors/stage.ts';
+import {
+  type BackoffPolicy,
+  CALM,
+  type Ladder,
+  type LadderState,
+  type RestartPolicy,
+} from '../actors/supervision.ts';
+import { Directory, type Resident } from './directory.ts';
+import { Group } from './group.ts';
+import type { Address, Clock, Draw, Host } from './host.ts';
+import type { Log, TopicPartition } from './log/log.ts';
+import type { PartitionPlan } from './partition.ts';
+import {
+  type GroupName,
+  marketOfRawTopic,
+  parkingTopic,
+  SERVICES,
+  type ServiceSpec,
+  TOPIC,
+} from './services.ts';
+import type { MakeSlot } from './slot-maker.ts';
+import type { RecordEvent, ServiceName } from './views.ts';
+
+export interface RuntimePolicy {
+  readonly tenantId: string;
+  readonly batchRecordsMax: number;
+  /** Records of one batch for a sink; rows of one insert. */
+  readonly sinkRecordsMax: number;
+  readonly parkedMax: number;
+  readonly outputBytesMax: number;
+  readonly shardChildrenMax: number;
+  readonly backoff: BackoffPolicy;
+  /** Defects of one instrument before quarantine. */
+  readonly quarantine: RestartPolicy;
+  readonly ladder: Ladder;
+  readonly routerRestarts: RestartPolicy;
+}
+
+type Deferred = (batch: Batch, nowMs: number) => Promise<DirectResult>;
+
+export interface StageParts {
+  readonly normalize: (batch: Batch, nowMs: number) => DirectResult;
+  readonly enrichment: MakeSlot;
+  readonly aggregation: MakeSlot;
+  readonly dataQuality: MakeSlot;
+  /** The sink's work for a topic. */
+  readonly project: (topic: string) => Deferred;
+  readonly rebuild: Deferred;
+}
+
+export interface PlatformPorts {
+  readonly host: Host;
+  readonly clock: Clock;
+  readonly draw: Draw;
+  readonly log: Log;
+  readonly record: RecordEvent;
+  /** After a commit: what a service did. */
+  readonly progress: (service: ServiceName, work: Work, seconds: number) => void;
+  /** The ladder ended: the process must leave. */
+  readonly exhausted: (cause: string) => void;
+}
+
+const still = {
+  initial: null,
+  behaviour: () => ({ state: null, effects: [] }),
+  perform: () => {},
+  crashed: () => {},
+};
+
+export class Platform {
+  readonly directory: Directory;
+  readonly groups = new Map<GroupName, Group>();
+  readonly #ports: PlatformPorts;
+  readonly #policy: RuntimePolicy;
+  readonly #stages: StageParts;
+  readonly #supervisor: Address<SupervisorMessage>;
+  readonly #services: Address<never>;
+
+  constructor(
+    ports: PlatformPorts,
+    policy: RuntimePolicy,
+    stages: StageParts,
+    readonly roles: ReadonlySet<ServiceName>,
+    markets: readonly string[],
+  ) {
+    this.#ports = ports;
+    this.#policy = policy;
+    this.#stages = stages;
+    const { host } = ports;
+    this.directory = new Directory({
+      host,
+      behaviour: instrumentBehaviour(policy.quarantine),
+      shardChildrenMax: policy.shardChildrenMax,
+      crashed: (resident, cause) => this.#crashed(resident, cause),
+    });
+    this.#services = host.spawn({ ...still, name: 'services', parent: null });
+    this.#supervisor = host.spawn<LadderState, SupervisorMessage, SupervisorEffect>({
+      name: 'supervisor',
+      parent: null,
+      initial: CALM,
+      behaviour: supervisorBehaviour(policy.ladder),
+      perform: (effect) => this.#escalate(effect),
+      crashed: (error) => ports.exhausted(`the supervisor crashed: ${String(error)}`),
+    });
+    for (const spec of SERVICES) if (roles.has(spec.name)) this.#host(spec, markets);
+  }
+
+  /** Joins every group, in the order of the pipeline; each is ready when its state is restored. */
+  async start(): Promise<void> {
+    for (const group of this.groups.values()) await group.join();
+  }
+
+  /** Each service finishes what it has in hand before the one behind it stops. */
+  async drain(): Promise<void> {
+    for (const group of this.groups.values()) await group.drain();
+  }
+
+  /** Lets a quarantined instrument go on, in every slot that parks for it. */
+  release(instrument: string): 'released' | 'not_quarantined' | 'unknown' {
+    const resident = this.directory.find(instrument);
+    if (resident === undefined) return 'unknown';
+    if (resident.quarantined.size === 0) return 'not_quarantined';
+    for (const group of this.groups.values()) {
+      for (const partition of group.partitions()) partition.tell({ kind: 'release', instrument });
+    }
+    return 'released';
+  }
+
+  #host(spec: ServiceSpec, markets: readonly string[]): void {
+    const parent = this.#ports.host.spawn({ ...still, name: spec.name, parent: this.#services });
+    this.#group(spec, spec.group, spec.inputs(markets), parent);
+    if (spec.name === 'aggregation') this.#group(spec, 'aggregation-rebuilder', [TOPIC.rebuild], parent);
+  }
+
+  #group(spec: ServiceSpec, group: GroupName, topics: readonly string[], parent: Address<never>): void {
+    const ports = { ...this.#ports, directory: this.directory };
+    const settings = {
+      service: spec.group,
+      group,
+      topics,
+      plan: (of: TopicPartition) => this.#plan(spec, group, of),
+      restarts: this.#policy.routerRestarts,
+      exhausted: this.#ports.exhausted,
+    };
+    this.groups.set(group, new Group(settings, ports, parent));
+  }
+
+  #plan(spec: ServiceSpec, group: GroupName, of: TopicPartition): PartitionPlan {
+    const { batchRecordsMax, sinkRecordsMax, backoff, tenantId, outputBytesMax, parkedMax } = this.#policy;
+    const fromRaw = marketOfRawTopic(of.topic);
+    const work = this.#work(group, of);
+    return {
+      settings: {
+        service: spec.group,
+        tenantId,
+        topicOf: (to: Destination) => TOPIC[to],
+        deadLetterTopic: spec.deadLetters,
+        parkingTopic: parkingTopic(group),
+        calendarTo: group === 'enrichment-service' ? 'enriched' : null,
+        marketOf: (key) => fromRaw ?? key.slice(0, Math.max(0, key.indexOf(':'))),
+        outputBytesMax,
+        work: work.kind,
+        parkedMax,
+      },
+      recordsMax: group === 'projection-service' ? sinkRecordsMax : batchRecordsMax,
+      backoff,
+      slot: work.slot,
+      work: work.deferred,
+      progress: (done, seconds) => this.#ports.progress(spec.name, done, seconds),
+      defect: (reply) => this.#defect(reply),
+    };
+  }
+
+  #work(
+    group: GroupName,
+    of: TopicPartition,
+  ): { kind: WorkKind; slot: MakeSlot | null; deferred: Deferred | null } {
+    const stages = this.#stages;
+    const sharded = (slot: MakeSlot) => {
+      const slotKey = `${group}/${of.topic}/${of.partition}`;
+      return { kind: { kind: 'sharded' as const, slotKey }, slot, deferred: null };
+    };
+    const deferred = (work: Deferred) => ({
+      kind: { kind: 'deferred' as const },
+      slot: null,
+      deferred: work,
+    });
+    switch (group) {
+      case 'normalization-service':
+        return { kind: { kind: 'direct', fold: stages.normalize }, slot: null, deferred: null };
+      case 'enrichment-service':
+        return sharded(stages.enrichment);
+      case 'aggregation-service':
+        return sharded(stages.aggregation);
+      case 'data-quality-service':
+        return sharded(stages.dataQuality);
+      case 'aggregation-rebuilder':
+        return deferred(stages.rebuild);
+      case 'projection-service':
+        return deferred(stages.project(of.topic));
+    }
+  }
+
+  #defect(reply: FoldReply): void {
+    const resident = this.directory.find(reply.instrument);
+    if (resident !== undefined) this.#tellSupervisor(resident, reply.defects[0]?.cause ?? 'defect');
+  }
+
+  #crashed(resident: Resident, cause: string): void {
+    const decision = 'respawned from committed state; unanswered records are sent again';
+    const actor = `${resident.shard}/${resident.id}`;
+    this.#ports.record({ kind: 'restart', service: 'markets', actor, cause, decision, budget_left: null });
+    this.#tellSupervisor(resident, cause);
+  }
+
+  #tellSupervisor(resident: Resident, cause: string): void {
+    const { id: instrument, shard, market } = resident;
+    const nowMs = this.#ports.clock.nowMs();
+    this.#supervisor.tell({ kind: 'defect', instrument, shard, market, cause, nowMs });
+  }
+
+  #escalate(effect: SupervisorEffect): void {
+    const { level, what, cause, budgetLeft } = effect;
+    if (level === 'process') {
+      this.#event('escalation', what, cause, 'every budget is used up: the process leaves', 0);
+      this.#ports.exhausted(cause);
+      return;
+    }
+    const restarted = this.directory.restart(what);
+    const decision = `${level} restarted with ${restarted} instruments from committed state`;
+    this.#event('escalation', what, cause, decision, budgetLeft);
+  }
+
+  #event(kind: 'escalation', actor: string, cause: string, decision: string, budget: number): void {
+    this.#ports.record({ kind, service: 'markets', actor, cause, decision, budget_left: budget });
+  }
+}
