@@ -11,9 +11,11 @@ import type { Work } from '../actors/router-work.ts';
 import type { Destination } from '../actors/stage.ts';
 import {
   type BackoffPolicy,
+  budgetLeft,
   CALM,
   type Ladder,
   type LadderState,
+  NO_RESTARTS,
   type RestartPolicy,
 } from '../actors/supervision.ts';
 import { Directory, type Resident } from './directory.ts';
@@ -86,6 +88,7 @@ export class Platform {
   readonly #stages: StageParts;
   readonly #supervisor: Address<SupervisorMessage>;
   readonly #services: Address<never>;
+  #ladder: LadderState = CALM;
 
   constructor(
     ports: PlatformPorts,
@@ -105,11 +108,16 @@ export class Platform {
       crashed: (resident, cause) => this.#crashed(resident, cause),
     });
     this.#services = host.spawn({ ...still, name: 'services', parent: null });
+    const behaviour = supervisorBehaviour(policy.ladder);
     this.#supervisor = host.spawn<LadderState, SupervisorMessage, SupervisorEffect>({
       name: 'supervisor',
       parent: null,
       initial: CALM,
-      behaviour: supervisorBehaviour(policy.ladder),
+      behaviour: (state, message) => {
+        const step = behaviour(state, message);
+        this.#ladder = step.state;
+        return step;
+      },
       perform: (effect) => this.#escalate(effect),
       crashed: (error) => ports.exhausted(`the supervisor crashed: ${String(error)}`),
     });
@@ -135,6 +143,13 @@ export class Platform {
       for (const partition of group.partitions()) partition.tell({ kind: 'release', instrument });
     }
     return 'released';
+  }
+
+  /** Restarts that a shard or market has left in its period. */
+  budgetLeft(level: 'shard' | 'market', what: string): number {
+    const nowMs = this.#ports.clock.nowMs();
+    const windows = level === 'shard' ? this.#ladder.shards : this.#ladder.markets;
+    return budgetLeft(windows.get(what) ?? NO_RESTARTS, nowMs, this.#policy.ladder[level]);
   }
 
   #host(spec: ServiceSpec, markets: readonly string[]): void {
