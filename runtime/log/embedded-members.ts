@@ -1,0 +1,68 @@
+// Consumer groups of the embedded log: who owns which partition. Members live in this process, so an assignment is a
+// sorted split, and a member that left or was split away is fenced by its seat.
+
+import type { TopicPartition } from './log.ts';
+
+type Listener = (partitions: readonly TopicPartition[], generation: number) => void;
+
+export interface Seat {
+  listen(listener: Listener): void;
+  owns(of: TopicPartition): boolean;
+  leave(): void;
+}
+
+interface Chair {
+  listener: Listener | null;
+  owned: ReadonlySet<string>;
+  partitions: readonly TopicPartition[];
+}
+
+interface Table {
+  readonly partitions: readonly TopicPartition[];
+  readonly chairs: Chair[];
+  generation: number;
+}
+
+const keyOf = (of: TopicPartition): string => `${of.topic}/${of.partition}`;
+
+export class Assignments {
+  readonly #tables = new Map<string, Table>();
+
+  /** A new member of the group; partitions are split anew, and every member hears of it. */
+  join<M>(group: string, partitions: readonly TopicPartition[], make: (seat: Seat) => M): M {
+    const table = this.#tables.get(group) ?? { partitions, chairs: [], generation: 0 };
+    this.#tables.set(group, table);
+    const chair: Chair = { listener: null, owned: new Set(), partitions: [] };
+    table.chairs.push(chair);
+    this.#split(table);
+    return make({
+      listen: (listener) => {
+        chair.listener = listener;
+        listener(chair.partitions, table.generation);
+      },
+      owns: (of) => chair.owned.has(keyOf(of)),
+      leave: () => {
+        const at = table.chairs.indexOf(chair);
+        if (at < 0) return;
+        table.chairs.splice(at, 1);
+        chair.owned = new Set();
+        chair.partitions = [];
+        this.#split(table);
+      },
+    });
+  }
+
+  /** Partitions of a group that somebody joined in this process; empty for others. */
+  partitionsOf(group: string): readonly TopicPartition[] {
+    return this.#tables.get(group)?.partitions ?? [];
+  }
+
+  #split(table: Table): void {
+    table.generation += 1;
+    for (const [n, chair] of table.chairs.entries()) {
+      chair.partitions = table.partitions.filter((_, at) => at % table.chairs.length === n);
+      chair.owned = new Set(chair.partitions.map(keyOf));
+    }
+    for (const chair of table.chairs) chair.listener?.(chair.partitions, table.generation);
+  }
+}

@@ -1,0 +1,289 @@
+// The embedded log: the port over one SQLite file, for one process. A commit is one SQLite transaction that checks the
+// member's generation, appends the outputs, stores the state and moves the position. Changelogs are compacted by
+// construction: the latest value of a key is all that is stored.
+
+import { Assignments } from './embedded-members.ts';
+import { openStore, type Store } from './embedded-store.ts';
+import type {
+  Batch,
+  Commit,
+  CommitOutcome,
+  Log,
+  Member,
+  Outgoing,
+  PartitionLag,
+  StateChange,
+  TopicPartition,
+  TopicSpec,
+} from './log.ts';
+import { LogFault } from './log-fault.ts';
+import { keyHash } from './murmur2.ts';
+import { BatchWriter, batchView, openStored } from './stored-batch.ts';
+
+const PARTITIONS_MAX = 10_000;
+const CACHED_KEYS_MAX = 100_000;
+
+export interface EmbeddedLogOptions {
+  readonly dir: string;
+  readonly nowMs: () => number;
+}
+
+interface Topic extends TopicSpec {
+  readonly id: number;
+}
+
+/** Opens the log in `dir`. Throws LogFault: `data_dir_held`, `data_dir_unwritable`, `log_corrupt` … */
+export function openEmbeddedLog(options: EmbeddedLogOptions): Log {
+  return new EmbeddedLog(openStore(options.dir), options.nowMs);
+}
+
+class EmbeddedLog implements Log {
+  readonly #store: Store;
+  readonly #nowMs: () => number;
+  readonly #assignments = new Assignments();
+  readonly #waiters = new Set<{ readonly topics: ReadonlySet<string>; wake(): void }>();
+  readonly #writers = new Map<number, BatchWriter>();
+  readonly #hashes = new Map<string, number>();
+  #topics: ReadonlyMap<string, Topic>;
+  #closed = false;
+
+  constructor(store: Store, nowMs: () => number) {
+    this.#store = store;
+    this.#nowMs = nowMs;
+    this.#topics = this.#readTopics();
+  }
+
+  async bootstrap(specs: readonly TopicSpec[]): Promise<{ created: string[]; differing: string[] }> {
+    const created = specs.filter((spec) => !this.#topics.has(spec.name));
+    this.#store.transaction(() => {
+      for (const spec of created) this.#store.addTopic(spec);
+    });
+    this.#topics = this.#readTopics();
+    const differing = specs.filter((spec) => differs(spec, this.#topics.get(spec.name)));
+    return { created: created.map((each) => each.name), differing: differing.map((each) => each.name) };
+  }
+
+  async topics(): Promise<readonly TopicSpec[]> {
+    const changelogs = this.#store.owners().map((group) => {
+      const name = `${group}.changelog.v1`;
+      return { name, partitions: 1, retentionMs: null, compacted: true };
+    });
+    const all = [...this.#topics.values(), ...changelogs];
+    return all.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  async join(group: string, topics: readonly string[]): Promise<Member> {
+    const partitions = topics.flatMap((topic) => {
+      const { partitions: count } = this.#topic(topic);
+      return Array.from({ length: count }, (_, partition) => ({ topic, partition }));
+    });
+    return this.#assignments.join(group, partitions, (seat) => this.#member(group, seat));
+  }
+
+  async append(writer: string, outputs: readonly Outgoing[], state: readonly StateChange[]): Promise<void> {
+    this.#open();
+    this.#store.transaction(() => {
+      this.#write(outputs);
+      for (const { key, value } of state) this.#store.setState(`writer:${writer}`, 0, key, value);
+    });
+    this.#wake(outputs);
+  }
+
+  async writerState(writer: string): Promise<ReadonlyMap<string, Uint8Array>> {
+    return new Map(this.#store.state(`writer:${writer}`, 0));
+  }
+
+  async lag(group: string): Promise<readonly PartitionLag[]> {
+    return this.#assignments.partitionsOf(group).map((of) => {
+      const committed = this.#committed(group, of);
+      const end = this.#store.end(this.#tp(of));
+      return { ...of, committed, end, lag: Math.max(0, end - committed) };
+    });
+  }
+
+  async offsetAt(of: TopicPartition, timestampMs: number): Promise<number> {
+    return this.#store.offsetAt(this.#tp(of), timestampMs) ?? this.#store.end(this.#tp(of));
+  }
+
+  async read(of: TopicPartition, fromOffset: number, recordsMax: number): Promise<Batch | null> {
+    return this.#view(of, fromOffset, recordsMax);
+  }
+
+  async end(of: TopicPartition): Promise<number> {
+    return this.#store.end(this.#tp(of));
+  }
+
+  appended(topics: readonly string[], signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.#closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#waiters.delete(waiter);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      const waiter = { topics: new Set(topics), wake };
+      this.#waiters.add(waiter);
+      signal.addEventListener('abort', wake, { once: true });
+    });
+  }
+
+  /** Records go when they are older than the topic's retention and every group of the topic has read them. */
+  async retain(nowMs: number): Promise<number> {
+    let removed = 0;
+    for (const topic of this.#topics.values()) {
+      const { retentionMs } = topic;
+      if (retentionMs === null) continue;
+      for (let partition = 0; partition < topic.partitions; partition += 1) {
+        const tp = this.#tp({ topic: topic.name, partition });
+        const read = this.#store.owners().map((group) => this.#store.committed(group, tp));
+        const held = Math.min(this.#store.end(tp), ...read.filter((next) => next !== null));
+        removed += this.#store.transaction(() => this.#store.drop(tp, nowMs - retentionMs, held));
+      }
+    }
+    return removed;
+  }
+
+  async health(): Promise<string | null> {
+    return this.#closed ? 'the log is closed' : null;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const waiter of [...this.#waiters]) waiter.wake();
+    this.#store.close();
+  }
+
+  #member(group: string, seat: Parameters<Parameters<Assignments['join']>[2]>[0]): Member {
+    const positions = new Map<number, number>();
+    return {
+      group,
+      assigned: (listener) => seat.listen(listener),
+      poll: async (of, recordsMax) => {
+        const tp = this.#tp(of);
+        const from = positions.get(tp) ?? this.#committed(group, of);
+        const batch = this.#view(of, from, recordsMax);
+        if (batch !== null) positions.set(tp, batch.nextOffset);
+        return batch;
+      },
+      seek: (of, offset) => void positions.set(this.#tp(of), offset),
+      committed: async (of) => this.#committed(group, of),
+      commit: async (of, commit) => this.#commit(group, seat.owns(of), of, commit),
+      state: (of) => this.#state(group, of),
+      leave: async () => seat.leave(),
+    };
+  }
+
+  async *#state(group: string, of: TopicPartition): AsyncIterable<readonly [string, Uint8Array]> {
+    yield* [...this.#store.state(group, this.#tp(of))];
+  }
+
+  #commit(group: string, owns: boolean, of: TopicPartition, commit: Commit): CommitOutcome {
+    this.#open();
+    if (!owns) return 'fenced';
+    const tp = this.#tp(of);
+    this.#store.transaction(() => {
+      this.#write(commit.outputs);
+      for (const { key, value } of commit.state) this.#store.setState(group, tp, key, value);
+      this.#store.setCommitted(group, tp, commit.nextOffset);
+    });
+    this.#wake(commit.outputs);
+    return 'committed';
+  }
+
+  #write(outputs: readonly Outgoing[]): void {
+    const touched = new Set<number>();
+    try {
+      for (const { topic, key, value, partition } of outputs) {
+        const spec = this.#topic(topic);
+        const tp = spec.id * PARTITIONS_MAX + (partition ?? this.#partitionOf(key, spec.partitions));
+        touched.add(tp);
+        const writer = this.#writers.get(tp) ?? new BatchWriter();
+        this.#writers.set(tp, writer);
+        writer.add(key, value);
+      }
+      const nowMs = this.#nowMs();
+      for (const tp of touched) {
+        const batch = this.#writers.get(tp)?.finish(this.#store.end(tp), nowMs);
+        if (batch !== undefined) this.#store.addBatch(tp, batch);
+      }
+    } catch (error) {
+      for (const tp of touched) this.#writers.delete(tp);
+      throw error;
+    }
+  }
+
+  #partitionOf(key: string, partitions: number): number {
+    const cached = this.#hashes.get(key);
+    if (cached !== undefined) return cached % partitions;
+    if (this.#hashes.size >= CACHED_KEYS_MAX) this.#hashes.clear();
+    const hash = keyHash(key);
+    this.#hashes.set(key, hash);
+    return hash % partitions;
+  }
+
+  #view(of: TopicPartition, fromOffset: number, recordsMax: number): Batch | null {
+    this.#open();
+    const tp = this.#tp(of);
+    const first = this.#store.batchAt(tp, fromOffset);
+    if (first === null) return null;
+    const skip = Math.max(0, fromOffset - first.baseOffset);
+    const opened = [openStored(of, first)];
+    let held = first.count - skip;
+    let next = first.baseOffset + first.count;
+    while (held < recordsMax) {
+      const more = this.#store.batchAt(tp, next);
+      if (more === null) break;
+      opened.push(openStored(of, more));
+      held += more.count;
+      next = more.baseOffset + more.count;
+    }
+    return batchView(of, opened, skip, recordsMax);
+  }
+
+  #committed(group: string, of: TopicPartition): number {
+    const tp = this.#tp(of);
+    return this.#store.committed(group, tp) ?? this.#store.firstOffset(tp);
+  }
+
+  #tp(of: TopicPartition): number {
+    const { id, partitions } = this.#topic(of.topic);
+    if (of.partition < 0 || of.partition >= partitions)
+      throw new RangeError(`${of.topic} has no ${of.partition}`);
+    return id * PARTITIONS_MAX + of.partition;
+  }
+
+  #topic(name: string): Topic {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) throw new RangeError(`topic ${name} was not created by the bootstrap`);
+    return topic;
+  }
+
+  #readTopics(): ReadonlyMap<string, Topic> {
+    return new Map(this.#store.topics().map((topic) => [topic.name, topic]));
+  }
+
+  #wake(outputs: readonly Outgoing[]): void {
+    const topics = new Set(outputs.map((each) => each.topic));
+    for (const waiter of [...this.#waiters]) {
+      for (const topic of topics) {
+        if (!waiter.topics.has(topic)) continue;
+        waiter.wake();
+        break;
+      }
+    }
+  }
+
+  #open(): void {
+    if (this.#closed) throw new LogFault('the log is closed', 'log_closed', false);
+  }
+}
+
+function differs(spec: TopicSpec, found: TopicSpec | undefined): boolean {
+  return (
+    found === undefined ||
+    found.partitions !== spec.partitions ||
+    found.retentionMs !== spec.retentionMs ||
+    found.compacted !== spec.compacted
+  );
+}

@@ -1,0 +1,161 @@
+// How a produced batch is stored: the records' bytes one after the other, compressed when it pays, with an index of
+// where each key and value ends, and a checksum over both. Written once, read as a view.
+//
+//   bytes:  key₀ value₀ key₁ value₁ …      index: Uint32 [end of key₀, end of value₀, end of key₁, …]
+
+import type { Batch, TopicPartition } from './log.ts';
+import { LogFault } from './log-fault.ts';
+
+export interface StoredBatch {
+  readonly baseOffset: number;
+  readonly count: number;
+  readonly appendedMs: number;
+  readonly index: Uint8Array;
+  readonly bytes: Uint8Array;
+  /** 0: as it is. 1: zstd. */
+  readonly codec: number;
+  readonly checksum: bigint;
+}
+
+export const VALUE_BYTES_MAX = 8 * 1024 * 1024;
+export const KEY_BYTES_MAX = 1_024;
+const COMPRESS_FROM_BYTES = 512;
+
+/** Grows as records are added; reused for the next batch after `finish`. */
+export class BatchWriter {
+  #buffer = new Uint8Array(64 * 1024);
+  #index = new Uint32Array(1_024);
+  #used = 0;
+  #count = 0;
+  readonly #encoder = new TextEncoder();
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Throws a RangeError for a key or value over its bound: callers check before. */
+  add(key: string, value: string | Uint8Array): void {
+    const from = this.#used;
+    this.#write(key);
+    const keyEnd = this.#used;
+    this.#write(value);
+    if (keyEnd - from > KEY_BYTES_MAX || this.#used - keyEnd > VALUE_BYTES_MAX) {
+      this.#used = from;
+      throw new RangeError(`record '${key.slice(0, 80)}' is over the bound of the log`);
+    }
+    if (this.#count * 2 + 2 > this.#index.length) {
+      const larger = new Uint32Array(this.#index.length * 2);
+      larger.set(this.#index);
+      this.#index = larger;
+    }
+    this.#index[this.#count * 2] = keyEnd;
+    this.#index[this.#count * 2 + 1] = this.#used;
+    this.#count += 1;
+  }
+
+  finish(baseOffset: number, appendedMs: number): StoredBatch {
+    const plain = this.#buffer.slice(0, this.#used);
+    const index = new Uint8Array(this.#index.slice(0, this.#count * 2).buffer);
+    const packed = plain.length >= COMPRESS_FROM_BYTES ? Bun.zstdCompressSync(plain, { level: 1 }) : plain;
+    const smaller = packed.length < plain.length;
+    const bytes = smaller ? packed : plain;
+    const stored: StoredBatch = {
+      baseOffset,
+      count: this.#count,
+      appendedMs,
+      index,
+      bytes,
+      codec: smaller ? 1 : 0,
+      checksum: checksum(index, bytes),
+    };
+    this.#used = 0;
+    this.#count = 0;
+    return stored;
+  }
+
+  #write(of: string | Uint8Array): void {
+    const most = typeof of === 'string' ? of.length * 3 : of.length;
+    if (this.#used + most > this.#buffer.length) this.#grow(most);
+    if (typeof of !== 'string') {
+      this.#buffer.set(of, this.#used);
+      this.#used += of.length;
+      return;
+    }
+    this.#used += this.#encoder.encodeInto(of, this.#buffer.subarray(this.#used)).written;
+  }
+
+  #grow(more: number): void {
+    const larger = new Uint8Array(Math.max(this.#buffer.length * 2, this.#used + more));
+    larger.set(this.#buffer.subarray(0, this.#used));
+    this.#buffer = larger;
+  }
+}
+
+function checksum(index: Uint8Array, bytes: Uint8Array): bigint {
+  return BigInt.asIntN(64, Bun.hash.xxHash64(bytes, Bun.hash.xxHash64(index)));
+}
+
+interface Opened {
+  readonly stored: StoredBatch;
+  readonly index: Uint32Array;
+  readonly bytes: Uint8Array;
+}
+
+/** Checks and unpacks. Throws a LogFault `log_corrupt` that names the place when the checksum does not hold. */
+export function openStored(of: TopicPartition, stored: StoredBatch): Opened {
+  if (checksum(stored.index, stored.bytes) !== stored.checksum) {
+    const place = `${of.topic}/${of.partition} at offset ${stored.baseOffset}`;
+    throw new LogFault(`stored records of ${place} are damaged`, 'log_corrupt', false);
+  }
+  const bytes = stored.codec === 1 ? Bun.zstdDecompressSync(stored.bytes) : stored.bytes;
+  const copy = stored.index.slice();
+  return { stored, index: new Uint32Array(copy.buffer), bytes };
+}
+
+const decoder = new TextDecoder();
+
+/** One batch over several stored ones; `skip` records of the first are left out, and at most `recordsMax` taken. */
+export function batchView(
+  of: TopicPartition,
+  opened: readonly Opened[],
+  skip: number,
+  recordsMax: number,
+): Batch {
+  const held = opened.reduce((sum, each) => sum + each.stored.count, 0);
+  const count = Math.min(recordsMax, held - skip);
+  const starts: number[] = [];
+  let sum = 0;
+  for (const each of opened) {
+    starts.push(sum);
+    sum += each.stored.count;
+  }
+  let last = 0;
+  const place = (index: number): { readonly from: Opened; readonly at: number } => {
+    const wanted = index + skip;
+    if (wanted < (starts[last] ?? 0)) last = 0;
+    while (last + 1 < starts.length && wanted >= (starts[last + 1] ?? 0)) last += 1;
+    const from = opened[last];
+    if (from === undefined || index < 0 || index >= count)
+      throw new RangeError(`no record ${index} of ${count}`);
+    return { from, at: wanted - (starts[last] ?? 0) };
+  };
+  const offset = (index: number): number => {
+    const { from, at } = place(index);
+    return from.stored.baseOffset + at;
+  };
+  return {
+    ...of,
+    count,
+    nextOffset: offset(count - 1) + 1,
+    offset,
+    key(index) {
+      const { from, at } = place(index);
+      return decoder.decode(from.bytes.subarray(from.index[at * 2 - 1] ?? 0, from.index[at * 2]));
+    },
+    value(index) {
+      const { from, at } = place(index);
+      return from.bytes.subarray(from.index[at * 2] ?? 0, from.index[at * 2 + 1]);
+    },
+    timestampMs: (index) => place(index).from.stored.appendedMs,
+  };
+}
