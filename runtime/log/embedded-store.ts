@@ -29,7 +29,7 @@ interface BatchRow {
   count: number;
   appended_ms: number;
   codec: number;
-  checksum: bigint;
+  checksum: number;
   idx: Uint8Array;
   bytes: Uint8Array;
 }
@@ -39,7 +39,7 @@ export function openStore(dir: string): Store {
   try {
     mkdirSync(dir, { recursive: true });
     const lock = takeLock(dir);
-    const db = new Database(join(dir, 'log.sqlite'), { create: true, strict: true, safeIntegers: false });
+    const db = new Database(join(dir, 'log.sqlite'), { create: true, strict: true });
     db.run('PRAGMA journal_mode = WAL');
     db.run('PRAGMA synchronous = FULL');
     db.run('PRAGMA cache_size = -65536');
@@ -228,7 +228,7 @@ function stored(row: BatchRow): StoredBatch {
     count: row.count,
     appendedMs: row.appended_ms,
     codec: row.codec,
-    checksum: BigInt(row.checksum),
+    checksum: row.checksum,
     index: row.idx,
     bytes: row.bytes,
   };

@@ -14,7 +14,7 @@ export interface StoredBatch {
   readonly bytes: Uint8Array;
   /** 0: as it is. 1: zstd. */
   readonly codec: number;
-  readonly checksum: bigint;
+  readonly checksum: number;
 }
 
 export const VALUE_BYTES_MAX = 8 * 1024 * 1024;
@@ -91,8 +91,9 @@ export class BatchWriter {
   }
 }
 
-function checksum(index: Uint8Array, bytes: Uint8Array): bigint {
-  return BigInt.asIntN(64, Bun.hash.xxHash64(bytes, Bun.hash.xxHash64(index)));
+/** 52 bits of xxHash64, so that it stays an exact number in SQLite and here. */
+function checksum(index: Uint8Array, bytes: Uint8Array): number {
+  return Number(BigInt.asUintN(52, Bun.hash.xxHash64(bytes, Bun.hash.xxHash64(index))));
 }
 
 interface Opened {
