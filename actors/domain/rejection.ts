@@ -36,3 +36,8 @@ export function reject(reason: RejectionReason, detail: string, field?: string):
   const cut = detail.length > DETAIL_CHARS_MAX ? `${detail.slice(0, DETAIL_CHARS_MAX - 1)}…` : detail;
   return field === undefined ? { reason, detail: cut } : { reason, detail: cut, field };
 }
+
+/** Tells a rejection from any other value. */
+export function isRejection(value: unknown): value is Rejection {
+  return typeof value === 'object' && value !== null && 'reason' in value && 'detail' in value;
+}
