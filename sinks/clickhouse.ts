@@ -1,0 +1,181 @@
+// ClickHouse through its client: the owner of the client library, and the sink that projection writes to. Errors come
+// out as Faults that say whether the same call may go through later.
+
+import { Readable } from 'node:stream';
+import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { Fault, type Receipt, type Rows, type Sink } from './sink.ts';
+import { insertInto, type Table } from './table.ts';
+import { tableOf } from './tables.ts';
+
+export interface ClickHouseOptions {
+  /** `http://user:password@host:8123`; the password never leaves this file. */
+  readonly url: string;
+  readonly connectionsMax: number;
+  readonly requestTimeoutMs: number;
+}
+
+type Parameters = Readonly<Record<string, unknown>>;
+
+export class ClickHouse {
+  readonly #client: ClickHouseClient;
+
+  constructor(options: ClickHouseOptions) {
+    this.#client = createClient({
+      url: options.url,
+      max_open_connections: options.connectionsMax,
+      request_timeout: options.requestTimeoutMs,
+      log: { level: ClickHouseLogLevel.OFF },
+      keep_alive: { enabled: true, idle_socket_ttl: 2_000 },
+      clickhouse_settings: { async_insert: 0, output_format_json_quote_64bit_integers: 0 },
+    });
+  }
+
+  async command(query: string, parameters: Parameters = {}): Promise<void> {
+    await this.#run(() => this.#client.command({ query, query_params: { ...parameters } }));
+  }
+
+  /** All rows of a query; values as JSON gives them. */
+  async rows<Row>(query: string, parameters: Parameters = {}): Promise<Row[]> {
+    return this.#run(async () => {
+      const result = await this.#client.query({
+        query,
+        query_params: { ...parameters },
+        format: 'JSONEachRow',
+      });
+      return result.json<Row>();
+    });
+  }
+
+  /** The answer as bytes, for exports. */
+  async bytes(query: string): Promise<Readable> {
+    return this.#run(async () => (await this.#client.exec({ query })).stream);
+  }
+
+  /** Inserts a body that the query names the format of. */
+  async insertBody(query: string, body: Uint8Array, token: string, signal: AbortSignal): Promise<void> {
+    await this.#run(async () => {
+      const { stream } = await this.#client.exec({
+        query,
+        values: Readable.from([body], { objectMode: false }),
+        abort_signal: signal,
+        clickhouse_settings: {
+          async_insert: 0,
+          insert_deduplicate: 1,
+          insert_deduplication_token: token.slice(0, 500),
+          input_format_skip_unknown_fields: 1,
+          input_format_null_as_default: 1,
+          input_format_json_read_objects_as_strings: 1,
+          max_partitions_per_insert_block: '0',
+          throw_on_max_partitions_per_insert_block: 0,
+        },
+      });
+      stream.resume();
+      await new Promise<void>((resolve, reject) => stream.on('end', resolve).on('error', reject));
+    });
+  }
+
+  /** Null when the server answers, else why not. */
+  async ping(): Promise<string | null> {
+    try {
+      const result = await this.#client.ping();
+      return result.success ? null : faultOf(result.error).message;
+    } catch (error) {
+      return faultOf(error).message;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+  }
+
+  async #run<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw faultOf(error);
+    }
+  }
+}
+
+/** The sink of projection. Wants a table for every topic that it is given. */
+export function clickhouseSink(clickhouse: ClickHouse): Sink {
+  const inserts = new Map<string, string>();
+  return {
+    async write(rows, signal): Promise<Receipt> {
+      const table = tableOf(rows.topic);
+      if (table === null) throw new Fault(`no table is fed by ${rows.topic}`, 'clickhouse_no_table', false);
+      const query = inserts.get(table.name) ?? insertInto(table);
+      inserts.set(table.name, query);
+      const from = performance.now();
+      await clickhouse.insertBody(query, bodyOf(rows, table), rows.token, signal);
+      return { rows: rows.values.length, millis: performance.now() - from };
+    },
+    health: () => clickhouse.ping(),
+    close: () => clickhouse.close(),
+  };
+}
+
+/** Records one after the other: a line each, or for verbatim tables a length and the bytes. */
+function bodyOf(rows: Rows, table: Table): Uint8Array {
+  const lengths = rows.values.reduce((sum, value) => sum + value.length, 0);
+  const body = new Uint8Array(lengths + rows.values.length * (table.verbatim ? 5 : 1));
+  let at = 0;
+  for (const value of rows.values) {
+    if (table.verbatim) at = writeVarint(body, at, value.length);
+    body.set(value, at);
+    at += value.length;
+    if (!table.verbatim) {
+      body[at] = 10;
+      at += 1;
+    }
+  }
+  return body.subarray(0, at);
+}
+
+function writeVarint(body: Uint8Array, from: number, value: number): number {
+  let at = from;
+  let rest = value;
+  while (rest >= 0x80) {
+    body[at] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+    at += 1;
+  }
+  body[at] = rest;
+  return at + 1;
+}
+
+const DISK_FULL = new Set(['243']);
+const BUSY = new Set(['159', '202', '209', '210', '241', '252', '285', '319', '425']);
+const AUTH = new Set(['192', '193', '194', '497', '516']);
+const BAD_ROW = new Set([
+  '6',
+  '26',
+  '27',
+  '33',
+  '38',
+  '41',
+  '53',
+  '72',
+  '117',
+  '130',
+  '131',
+  '321',
+  '349',
+  '441',
+]);
+
+/** What went wrong, told apart by ClickHouse's own code; anything else means that it could not be reached. */
+export function faultOf(error: unknown): Fault {
+  if (error instanceof Fault) return error;
+  const said = error instanceof Error ? error.message : String(error);
+  const options = { cause: error };
+  if (!(error instanceof ClickHouseError)) {
+    return new Fault(`ClickHouse cannot be reached: ${said}`, 'clickhouse_unreachable', true, options);
+  }
+  const message = `ClickHouse error ${error.code}: ${said.slice(0, 500)}`;
+  if (DISK_FULL.has(error.code)) return new Fault(message, 'clickhouse_disk_full', true, options);
+  if (BUSY.has(error.code)) return new Fault(message, 'clickhouse_busy', true, options);
+  if (AUTH.has(error.code)) return new Fault(message, 'clickhouse_denied', false, options);
+  if (BAD_ROW.has(error.code)) return new Fault(message, 'clickhouse_bad_row', false, options);
+  return new Fault(message, 'clickhouse_error', true, options);
+}
