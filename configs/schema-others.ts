@@ -1,0 +1,172 @@
+// normalization_rules.yaml, projection_policies.yaml, runtime.yaml, connectors.yaml and contacts.yaml.
+
+import { z } from 'zod';
+import { anything, nonNegative, share, texts, whole, wholePositive } from './schema-parts.ts';
+
+const transform = z.strictObject({
+  name: z.string(),
+  fields: texts.optional(),
+  required_fields: texts.optional(),
+  target_timezone: z.string().optional(),
+});
+
+export const normalization = z.strictObject({
+  markets: z
+    .record(
+      z.string(),
+      z.strictObject({
+        market_id: z.string().optional(),
+        timezone: z.string().optional(),
+        currency: z.string().default('USD'),
+        unit: z.string().default('MWh'),
+        price_unit: z.string().default('$/MWh'),
+        field_mappings: z.record(z.string(), z.string()).default({}),
+        transforms: z.array(transform).default([]),
+      }),
+    )
+    .default({}),
+  global: z
+    .strictObject({
+      default_timezone: z.string().optional(),
+      default_currency: z.string().optional(),
+      default_unit: z.string().optional(),
+      default_price_unit: z.string().optional(),
+      quality_thresholds: anything.optional(),
+      validation: z
+        .strictObject({
+          strict_mode: z.boolean().default(false),
+          allow_null_values: z.boolean().default(true),
+          validate_schemas: z.boolean().default(true),
+          check_required_fields: z.boolean().default(true),
+        })
+        .prefault({}),
+      transformations: z
+        .strictObject({
+          numeric_precision: whole.max(12).default(6),
+          timestamp_format: z.string().optional(),
+          string_encoding: z.string().optional(),
+          case_sensitivity: z.string().optional(),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+});
+
+const cacheClass = z.strictObject({
+  enabled: z.boolean().default(true),
+  ttl: wholePositive.default(3_600),
+  max_entries: wholePositive.default(10_000),
+  prefetch: anything.optional(),
+});
+
+export const projection = z.strictObject({
+  clickhouse: z
+    .strictObject({
+      dsn: z.string().optional(),
+      pool_size: wholePositive.max(200).default(10),
+      batch_size: anything.optional(),
+      timeout: z.number().positive().default(30),
+      retries: anything.optional(),
+      retry_delay: anything.optional(),
+    })
+    .prefault({}),
+  redis: z
+    .strictObject({
+      url: z.string().optional(),
+      pool_size: anything.optional(),
+      default_ttl: anything.optional(),
+      max_memory: anything.optional(),
+    })
+    .prefault({}),
+  cache: z
+    .strictObject({
+      ohlc_bars: cacheClass.prefault({}),
+      rolling_metrics: cacheClass.prefault({}),
+      curve_data: cacheClass.prefault({}),
+      query_results: cacheClass.prefault({}),
+    })
+    .prefault({}),
+  projection: anything.optional(),
+  materialized_views: anything.optional(),
+  query: z
+    .strictObject({
+      default_limits: z
+        .strictObject({
+          ohlc_bars: wholePositive.default(1_000),
+          rolling_metrics: wholePositive.default(1_000),
+          curve_data: wholePositive.default(1_000),
+        })
+        .prefault({}),
+      timeouts: anything.optional(),
+      cache_queries: z.boolean().default(true),
+      query_cache_ttl: wholePositive.default(300),
+    })
+    .prefault({}),
+  monitoring: anything.optional(),
+  logging: anything.optional(),
+  health: anything.optional(),
+  features: anything.optional(),
+});
+
+const intensity = z.strictObject({ intensity: whole, period_seconds: z.number().positive() });
+
+export const runtime = z.strictObject({
+  supervision: z
+    .strictObject({
+      quarantine: intensity.prefault({ intensity: 5, period_seconds: 60 }),
+      shard: intensity.prefault({ intensity: 10, period_seconds: 60 }),
+      market: intensity.prefault({ intensity: 3, period_seconds: 300 }),
+      service: intensity.prefault({ intensity: 3, period_seconds: 600 }),
+      router: intensity.prefault({ intensity: 5, period_seconds: 60 }),
+      backoff: z
+        .strictObject({
+          initial_ms: wholePositive.default(100),
+          max_ms: wholePositive.default(10_000),
+          jitter: share.default(0.2),
+        })
+        .refine((of) => of.initial_ms <= of.max_ms, {
+          message: 'initial_ms is above max_ms',
+          path: ['initial_ms'],
+        })
+        .prefault({}),
+      shard_children_max: wholePositive.max(1_000).default(256),
+      parked_max: nonNegative.default(10_000),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      partitions: wholePositive.max(1_000).default(8),
+      max_poll_records: wholePositive.max(100_000).default(5_000),
+      sink_records_max: wholePositive.max(200_000).default(50_000),
+      retention_hours: z.number().positive().default(168),
+    })
+    .prefault({}),
+  tenant_id: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected letters, digits, _ or -')
+    .default('default'),
+});
+
+export const connectors = z.strictObject({
+  connectors: z
+    .record(
+      z.string(),
+      z.strictObject({ market: z.string(), description: z.string().default(''), feeds: texts.default([]) }),
+    )
+    .default({}),
+});
+
+const team = z.strictObject({
+  email: z.string().optional(),
+  slack: texts.optional(),
+  pagerduty: z.string().optional(),
+});
+
+export const contacts = z.strictObject({
+  teams: z.record(z.string(), team).default({}),
+  external: z.record(z.string(), z.string()).default({}),
+});
+
+export type NormalizationRules = z.output<typeof normalization>;
+export type ProjectionPolicies = z.output<typeof projection>;
+export type RuntimeSettings = z.output<typeof runtime>;
