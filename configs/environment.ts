@@ -1,0 +1,185 @@
+// What the environment selects: which services, which real parts, where things stand. Only variables choose outside
+// servers, and a wrong one is a finding with the variable's name.
+
+import { readFileSync } from 'node:fs';
+import type { Finding } from './yaml.ts';
+
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+export const ROLES = ['normalization', 'enrichment', 'aggregation', 'projection', 'data-quality'] as const;
+export type Role = (typeof ROLES)[number];
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+
+export interface Environment {
+  readonly roles: readonly Role[];
+  readonly dataDir: string;
+  readonly configDir: string;
+  readonly logDir: string;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+  /** Address the service ports listen on. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly ports: Readonly<Record<Role, number>>;
+  readonly clickhouse:
+    | { readonly kind: 'embedded'; readonly httpPort: number; readonly tcpPort: number }
+    | { readonly kind: 'server'; readonly url: string };
+  readonly redisUrl: string | null;
+}
+
+const PORTS: Readonly<Record<Role, number>> = {
+  normalization: 8510,
+  enrichment: 8511,
+  aggregation: 8512,
+  projection: 8513,
+  'data-quality': 8514,
+};
+
+/** Reads variables one by one and collects what is wrong with them. */
+class Reader {
+  readonly findings: Finding[] = [];
+  readonly warnings: Finding[] = [];
+
+  constructor(readonly variables: Variables) {}
+
+  text(name: string, fallback: string): string {
+    const value = this.variables[name]?.trim();
+    return value === undefined || value === '' ? fallback : value;
+  }
+
+  /** The variable, or the content of the file that `<NAME>_FILE` names. */
+  secret(name: string): string | null {
+    const value = this.text(name, '');
+    const path = this.text(`${name}_FILE`, '');
+    if (path === '') return value === '' ? null : value;
+    if (value !== '') {
+      this.wrong(name, `both ${name} and ${name}_FILE are set: keep one`);
+      return null;
+    }
+    try {
+      const content = readFileSync(path, 'utf8').trim();
+      if (content === '') this.wrong(`${name}_FILE`, 'the file is empty');
+      return content === '' ? null : content;
+    } catch (error) {
+      const said = error instanceof Error ? error.message : String(error);
+      this.wrong(`${name}_FILE`, `cannot be read: ${said}`);
+      return null;
+    }
+  }
+
+  port(name: string, fallback: number): number {
+    const value = this.text(name, String(fallback));
+    const port = Number(value);
+    if (/^\d{1,5}$/.test(value) && port <= 65_535) return port;
+    this.wrong(name, `expected a port, 0–65535, found '${value}'`);
+    return fallback;
+  }
+
+  url(name: string, schemes: readonly string[]): string | null {
+    const value = this.secret(name);
+    if (value === null) return null;
+    const parsed = URL.parse(value);
+    if (parsed !== null && schemes.includes(parsed.protocol) && parsed.hostname !== '') return value;
+    const expected = schemes.map((scheme) => `${scheme}//host:port`).join(' or ');
+    this.wrong(name, `expected ${expected}`);
+    return null;
+  }
+
+  wrong(key: string, message: string): void {
+    this.findings.push({ where: key, key, message });
+  }
+
+  warn(key: string, message: string): void {
+    this.warnings.push({ where: key, key, message });
+  }
+}
+
+export function readEnvironment(variables: Variables): {
+  readonly environment: Environment;
+  readonly findings: readonly Finding[];
+  readonly warnings: readonly Finding[];
+} {
+  const reader = new Reader(variables);
+  notYet(reader);
+  const clickhouseUrl = reader.url('CLICKHOUSE_URL', ['http:', 'https:']);
+  const environment: Environment = {
+    roles: roles(reader),
+    dataDir: reader.text('DATA_DIR', './data'),
+    configDir: reader.text('CONFIG_DIR', './configs'),
+    logDir: reader.text('LOG_DIR', './logs'),
+    logLevel: logLevel(reader),
+    host: reader.text('HOST', '127.0.0.1'),
+    ports: ports(reader),
+    clickhouse:
+      clickhouseUrl === null
+        ? {
+            kind: 'embedded',
+            httpPort: reader.port('CLICKHOUSE_HTTP_PORT', 8123),
+            tcpPort: reader.port('CLICKHOUSE_TCP_PORT', 9000),
+          }
+        : { kind: 'server', url: clickhouseUrl },
+    redisUrl: reader.url('REDIS_URL', ['redis:', 'rediss:']),
+  };
+  return { environment, findings: reader.findings, warnings: reader.warnings };
+}
+
+/** Variables of the design that this version does not serve: refused where silence would mislead. */
+function notYet(reader: Reader): void {
+  if (reader.text('KAFKA_BROKERS', '') !== '') {
+    reader.wrong('KAFKA_BROKERS', 'this version runs on the embedded log only: unset it');
+  }
+  if (reader.text('CONNECTORS', '') !== '') {
+    reader.wrong(
+      'CONNECTORS',
+      'this version has no live feeds: unset it, and feed recordings by `bun run replay`',
+    );
+  }
+  if (!['', '1'].includes(reader.text('PARALLELISM', ''))) {
+    reader.warn('PARALLELISM', 'one worker is used: the embedded log has one owner');
+  }
+}
+
+function roles(reader: Reader): readonly Role[] {
+  const named = reader
+    .text('ROLE', 'all')
+    .split(',')
+    .map((each) => each.trim().replaceAll('_', '-').toLowerCase())
+    .filter((each) => each !== '');
+  const unknown = named.filter((each) => each !== 'all' && !ROLES.some((role) => role === each));
+  if (unknown.length > 0) {
+    reader.wrong('ROLE', `unknown: ${unknown.join(', ')}; expected all, or some of ${ROLES.join(', ')}`);
+    return ROLES;
+  }
+  if (named.includes('all') || ROLES.every((role) => named.includes(role))) return ROLES;
+  if (reader.text('KAFKA_BROKERS', '') === '') {
+    reader.wrong(
+      'ROLE',
+      `'${named.join(',')}' is a part of the services, and one process owns a data directory: services apart need KAFKA_BROKERS`,
+    );
+  }
+  return ROLES.filter((role) => named.includes(role));
+}
+
+function logLevel(reader: Reader): Environment['logLevel'] {
+  const level = reader.text('LOG_LEVEL', 'info').toLowerCase();
+  const found = LOG_LEVELS.find((each) => each === level || (each === 'warn' && level === 'warning'));
+  if (found === undefined) reader.wrong('LOG_LEVEL', `'${level}': expected one of ${LOG_LEVELS.join(', ')}`);
+  return found ?? 'info';
+}
+
+function ports(reader: Reader): Record<Role, number> {
+  const found = { ...PORTS };
+  for (const role of ROLES) {
+    found[role] = reader.port(`PORT_${role.replaceAll('-', '_').toUpperCase()}`, PORTS[role]);
+  }
+  const taken = new Map<number, Role>();
+  for (const role of ROLES) {
+    const port = found[role];
+    const other = taken.get(port);
+    if (port !== 0 && other !== undefined) {
+      reader.wrong(`PORT_${role.replaceAll('-', '_').toUpperCase()}`, `${port} is also the port of ${other}`);
+    }
+    taken.set(port, role);
+  }
+  return found;
+}
