@@ -152,7 +152,7 @@ export class Work {
     const topic = this.settings.topicOf(emission.to);
     const { key, value, partition } = emission;
     this.outputs.push(partition === undefined ? { topic, key, value } : { topic, key, value, partition });
-    this.#emitted(key, emission.to);
+    if (key !== CALENDAR_KEY) this.#emitted(key, emission.to);
   }
 
   refuse(index: number, rejection: Rejection): void {

@@ -31,6 +31,8 @@ export interface ReplayPlan {
   readonly speed: number | null;
   /** Resolves when the readers have room for more. */
   readonly room: () => Promise<void>;
+  /** Resolves when normalization has taken all that is on the log, so that no calendar overtakes a tick. */
+  readonly settled: () => Promise<void>;
   readonly partitions: number;
   readonly responseDone: (cursor: Cursor, fresh: boolean) => void;
   readonly extracted: (market: string, records: number) => void;
@@ -169,6 +171,7 @@ export class ReplaySource {
 
   /** Each run's calendar goes to every partition of its market, unless an earlier run of us closed it as far. */
   async #closeCalendar(ends: Readonly<Record<string, number>>): Promise<ConnectorMessage> {
+    await this.#plan.settled();
     const outputs: Outgoing[] = [];
     const state: StateChange[] = [];
     for (const [key, endUs] of Object.entries(ends)) {

@@ -1,0 +1,104 @@
+// The cache on Redis: the owner of ioredis. Redis may be down, slow, flushed or full at any moment: a failure is a miss,
+// counted and never thrown, and the answer comes from ClickHouse.
+
+import { Redis } from 'ioredis';
+import type { Cache, CacheStats } from './sink.ts';
+
+const COMMAND_MS_MAX = 250;
+const SCAN_COUNT = 500;
+const SCANNED_MAX = 1_000_000;
+
+interface Counters {
+  hits: number;
+  misses: number;
+  failures: number;
+  operations: number;
+  millis: number;
+}
+
+export function redisCache(url: string, entriesMax: number): Cache {
+  const client = new Redis(url, {
+    lazyConnect: true,
+    commandTimeout: COMMAND_MS_MAX,
+    connectTimeout: 2_000,
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    retryStrategy: (attempt) => Math.min(5_000, 100 * 2 ** Math.min(attempt, 6)),
+  });
+  let cause: string | null = 'not connected yet';
+  client.on('error', (error: Error) => {
+    cause = error.message;
+  });
+  client.on('ready', () => {
+    cause = null;
+  });
+  client.connect().catch(() => {});
+  const counters: Counters = { hits: 0, misses: 0, failures: 0, operations: 0, millis: 0 };
+  const attempt = async <T>(fallback: T, work: () => Promise<T>): Promise<T> => {
+    const from = performance.now();
+    counters.operations += 1;
+    try {
+      return await work();
+    } catch (error) {
+      counters.failures += 1;
+      cause = error instanceof Error ? error.message : String(error);
+      return fallback;
+    } finally {
+      counters.millis += performance.now() - from;
+    }
+  };
+  const removeMatching = (pattern: string): Promise<number> =>
+    attempt(0, () => scanAndRemove(client, pattern));
+  return {
+    kind: 'redis',
+    async get(key) {
+      const found = await attempt<string | null>(null, () => client.get(key));
+      if (found === null) counters.misses += 1;
+      else counters.hits += 1;
+      return found;
+    },
+    async set(key, value, ttlSeconds) {
+      await attempt<unknown>(null, () => client.set(key, value, 'EX', Math.ceil(ttlSeconds)));
+    },
+    remove: (keys) => (keys.length === 0 ? Promise.resolve(0) : attempt(0, () => client.unlink([...keys]))),
+    removeMatching,
+    async clear() {
+      let removed = 0;
+      for (const kind of ['ohlc', 'metrics', 'curves']) removed += await removeMatching(`${kind}:*`);
+      return removed;
+    },
+    async stats(): Promise<CacheStats> {
+      const entries = await attempt(-1, () => client.dbsize());
+      return {
+        available: entries >= 0,
+        entries: Math.max(0, entries),
+        entriesMax,
+        hits: counters.hits,
+        misses: counters.misses,
+        operations: counters.operations,
+        failures: counters.failures,
+        latencyMsAverage: counters.operations === 0 ? 0 : counters.millis / counters.operations,
+      };
+    },
+    async health() {
+      const answer = await attempt<string | null>(null, () => client.ping());
+      return answer === 'PONG' ? null : `Redis cannot be reached: ${cause ?? 'no answer'}`;
+    },
+    async close() {
+      client.disconnect();
+    },
+  };
+}
+
+async function scanAndRemove(client: Redis, pattern: string): Promise<number> {
+  let cursor = '0';
+  let removed = 0;
+  let scanned = 0;
+  do {
+    const [next, keys] = await client.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
+    cursor = next;
+    scanned += SCAN_COUNT;
+    if (keys.length > 0) removed += await client.unlink(keys);
+  } while (cursor !== '0' && scanned < SCANNED_MAX);
+  return removed;
+}
