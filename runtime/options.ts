@@ -12,7 +12,7 @@ import type { MarketSpec } from '../actors/domain/market.ts';
 import { marketCalendar } from '../actors/domain/operating-day.ts';
 import type { MetricKind, MetricSpec } from '../actors/domain/rolling.ts';
 import { HOUR_MS, MINUTE_MS } from '../actors/domain/time.ts';
-import type { EnrichmentOptions, ValueClass } from '../actors/enrichment-options.ts';
+import type { EnrichmentOptions, MarketTaxonomy, ValueClass } from '../actors/enrichment-options.ts';
 import { type NormalizeOptions, unsupportedNormalization } from '../actors/normalize-options.ts';
 import { runOf } from '../actors/runs.ts';
 import type { RestartPolicy } from '../actors/supervision.ts';
@@ -122,7 +122,7 @@ function enrichmentOptions(config: Config, markets: readonly MarketSpec[]): Enri
   return {
     markets: byMarket(markets, (spec) => {
       const of = taxonomies[spec.market];
-      if (of === undefined) return null;
+      if (of === undefined) return noTaxonomy(spec);
       return {
         spec,
         region: of.region,
@@ -154,6 +154,19 @@ function enrichmentOptions(config: Config, markets: readonly MarketSpec[]): Enri
       quantityRanges: defaults.quantity_ranges,
       timePeriods: defaults.time_periods,
     },
+  };
+}
+
+/** A market that the taxonomy does not name: its ticks get the default tags. */
+function noTaxonomy(spec: MarketSpec): MarketTaxonomy {
+  return {
+    spec,
+    region: 'unknown',
+    instruments: { trade: [], curve: [], market_price: [] },
+    locations: { hub: [], node: [], default: [] },
+    priceClasses: [],
+    quantityClasses: [],
+    periods: [],
   };
 }
 

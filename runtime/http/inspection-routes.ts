@@ -1,0 +1,213 @@
+// Looking inside: the actor tree, a market, an instrument; the supervisors' events; the dead letters.
+
+import { createRoute, z } from '@hono/zod-openapi';
+import { streamSSE } from 'hono/streaming';
+import type { ActorsView, DeadLettersView, EventsView, SupervisorEvent } from '../views.ts';
+import { type App, instantMs, json, numberParameter, PROBLEM, textParameter } from './app.ts';
+
+export interface InspectionViews {
+  readonly actors: ActorsView;
+  readonly events: EventsView;
+  readonly deadLetters: DeadLettersView;
+}
+
+const LISTENERS_MAX = 64;
+const EVENTS_QUEUED_MAX = 1_000;
+const HEARTBEAT_MS = 15_000;
+
+export function inspectionRoutes(app: App, views: InspectionViews): void {
+  actorRoutes(app, views.actors);
+  eventRoutes(app, views.events);
+  deadLetterRoutes(app, views.deadLetters);
+}
+
+const market = z.string().min(1).max(40);
+const instrument = z.string().min(1).max(200);
+
+function actorRoutes(app: App, actors: ActorsView): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/actors',
+      summary: 'The tree of supervisors with states, counts and budgets',
+      responses: { 200: json('The tree') },
+    }),
+    (context) => {
+      const links = actors.markets().map((each) => `/actors/${each}`);
+      return context.json({ tree: actors.tree(), markets: links }, 200);
+    },
+  );
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/actors/{market}',
+      summary: 'A market: its instruments by page, watermark, lag, rate, who is quarantined',
+      request: {
+        params: z.object({ market }),
+        query: z.object({ limit: numberParameter(1, 1_000, 100), after: textParameter }),
+      },
+      responses: { 200: json('The market'), 404: PROBLEM },
+    }),
+    async (context) => {
+      const name = context.req.valid('param').market.toUpperCase();
+      const { limit, after } = context.req.valid('query');
+      const view = await actors.market(name, limit, after ?? null);
+      if (view !== null) return context.json({ ...view }, 200);
+      const message = `no market '${name}' has instruments here`;
+      return context.json({ error: 'unknown_market', message, markets: actors.markets() }, 404);
+    },
+  );
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/actors/{market}/{instrument}',
+      summary: 'An instrument (RTPD:TH_SP15_GEN-APND), or a location with all its runs',
+      request: { params: z.object({ market, instrument }) },
+      responses: { 200: json('The instrument, or a list of its runs'), 404: PROBLEM },
+    }),
+    async (context) => {
+      const of = context.req.valid('param');
+      const found = await actors.instruments(of.market.toUpperCase(), of.instrument);
+      const [only] = found;
+      if (only !== undefined && found.length === 1) return context.json({ ...only }, 200);
+      if (found.length > 1) return context.json({ count: found.length, instruments: found }, 200);
+      return context.json(unknownInstrument(actors, of.market.toUpperCase(), of.instrument), 404);
+    },
+  );
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/actors/{market}/{instrument}/release',
+      summary: 'Lets a quarantined instrument go on: its parked records first, in order',
+      request: { params: z.object({ market, instrument }) },
+      responses: { 202: json('Released'), 404: PROBLEM, 409: PROBLEM },
+    }),
+    (context) => {
+      const of = context.req.valid('param');
+      const id = `${of.market.toUpperCase()}:${of.instrument}`;
+      const outcome = actors.release(id);
+      if (outcome === 'released') return context.json({ instrument_id: id, status: 'releasing' }, 202);
+      if (outcome === 'unknown')
+        return context.json(unknownInstrument(actors, of.market.toUpperCase(), of.instrument), 404);
+      return context.json({ error: 'not_quarantined', message: `${id} is not in quarantine` }, 409);
+    },
+  );
+}
+
+function unknownInstrument(actors: ActorsView, ofMarket: string, name: string) {
+  const near = actors.near(ofMarket, name);
+  const message = near.length === 0 ? 'nothing like it is known here' : 'did you mean one of these?';
+  const links = near.map((id) => `/actors/${id.replace(':', '/')}`);
+  return {
+    error: 'unknown_instrument',
+    message: `no instrument '${ofMarket}:${name}': ${message}`,
+    near: links,
+  };
+}
+
+const since = z
+  .string()
+  .refine((text) => /^\d+$/.test(text) || !Number.isNaN(instantMs(text)), 'expected a number or an instant')
+  .optional();
+
+function eventRoutes(app: App, events: EventsView): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/events',
+      summary: 'Events of the supervisors, oldest first; `since` is a number or an instant',
+      request: {
+        query: z.object({
+          since,
+          actor: textParameter,
+          kind: textParameter,
+          limit: numberParameter(1, 5_000, 200),
+        }),
+      },
+      responses: { 200: json('Events') },
+    }),
+    (context) => {
+      const query = context.req.valid('query');
+      const found = events.list({
+        sinceSeq: seqOf(query.since),
+        sinceMs: query.since === undefined || /^\d+$/.test(query.since) ? null : instantMs(query.since),
+        actor: query.actor ?? null,
+        kind: query.kind ?? null,
+        limit: query.limit,
+      });
+      return context.json({ events: found, count: found.length, last: found.at(-1)?.seq ?? null }, 200);
+    },
+  );
+  eventStream(app, events);
+}
+
+function seqOf(text: string | undefined): number {
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
+}
+
+/** Server-sent events. A reader that falls too far behind is let go, and told from which number to go on. */
+function eventStream(app: App, events: EventsView): void {
+  let listeners = 0;
+  app.get('/events/stream', (context) => {
+    if (listeners >= LISTENERS_MAX) {
+      const message = `at most ${LISTENERS_MAX} readers: close another one`;
+      return context.json({ error: 'too_many_readers', message }, 503);
+    }
+    const lastId = context.req.header('last-event-id') ?? context.req.query('since');
+    return streamSSE(context, async (stream) => {
+      listeners += 1;
+      const queue: SupervisorEvent[] = [];
+      let wake = (): void => {};
+      const seq = seqOf(lastId);
+      if (lastId !== undefined) {
+        queue.push(...events.list({ sinceSeq: seq, sinceMs: null, actor: null, kind: null, limit: 1_000 }));
+      }
+      const unsubscribe = events.subscribe((event) => {
+        queue.push(event);
+        wake();
+      });
+      stream.onAbort(() => wake());
+      try {
+        while (!stream.aborted && queue.length <= EVENTS_QUEUED_MAX) {
+          const event = queue.shift();
+          if (event !== undefined) {
+            await stream.writeSSE({ id: String(event.seq), event: event.kind, data: JSON.stringify(event) });
+            continue;
+          }
+          const arrived = new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+          await Promise.race([arrived, stream.sleep(HEARTBEAT_MS)]);
+          if (queue.length === 0 && !stream.aborted) await stream.write(': still here\n\n');
+        }
+      } finally {
+        unsubscribe();
+        listeners -= 1;
+      }
+    });
+  });
+}
+
+function deadLetterRoutes(app: App, deadLetters: DeadLettersView): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/dead-letters',
+      summary: 'Refused records, newest first, with reason and origin',
+      request: {
+        query: z.object({
+          limit: numberParameter(1, 500, 50),
+          cursor: textParameter.or(z.string().max(20_000).optional()),
+          reason: textParameter,
+        }),
+      },
+      responses: { 200: json('Dead letters') },
+    }),
+    async (context) => {
+      const { limit, cursor, reason } = context.req.valid('query');
+      const page = await deadLetters.list({ limit, cursor: cursor ?? null, reason: reason ?? null });
+      const { letters, next, total } = page;
+      return context.json({ dead_letters: letters, count: letters.length, total, next }, 200);
+    },
+  );
+}
