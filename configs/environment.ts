@@ -25,6 +25,8 @@ export interface Environment {
     | { readonly kind: 'embedded'; readonly httpPort: number; readonly tcpPort: number }
     | { readonly kind: 'server'; readonly url: string };
   readonly redisUrl: string | null;
+  /** What changes by HTTP need; null: they are open on loopback and refused elsewhere. */
+  readonly adminToken: string | null;
 }
 
 const PORTS: Readonly<Record<Role, number>> = {
@@ -119,6 +121,7 @@ export function readEnvironment(variables: Variables): {
           }
         : { kind: 'server', url: clickhouseUrl },
     redisUrl: reader.url('REDIS_URL', ['redis:', 'rediss:']),
+    adminToken: reader.secret('ADMIN_TOKEN'),
   };
   return { environment, findings: reader.findings, warnings: reader.warnings };
 }

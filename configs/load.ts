@@ -90,7 +90,7 @@ export function loadConfig(variables: Variables, markets: readonly MarketSpec[])
   };
   const config = complete(environment, parts);
   if (config === null || findings.length > 0) return { ok: false, findings, warnings };
-  const { ports: _, logLevel: __, ...selections } = environment;
+  const { ports: _, logLevel: __, adminToken: ___, ...selections } = environment;
   const told = JSON.stringify([selections, parts, [...config.aggregation]]);
   const hash = new Bun.CryptoHasher('sha256').update(told).digest('hex').slice(0, 16);
   return { ok: true, config: frozen(config), warnings, hash };

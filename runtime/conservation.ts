@@ -1,0 +1,90 @@
+// Conservation (design §3.7): what a stage read, it disposed of; what a stage wrote, the next one read; and every row of
+// every response is a part of a record or was refused. Pure: ledgers in, a table of checks out.
+
+import type { Cursor } from '../actors/connector.ts';
+import { addLedgers, EMPTY_LEDGER, imbalance, type Ledger, type Ledgers } from '../actors/ledger.ts';
+import type { Destination } from '../actors/stage.ts';
+import { type GroupName, rawTopic, TOPIC } from './services.ts';
+
+/** Ledgers of a group by topic, each by market. */
+export type GroupLedgers = ReadonlyMap<string, Ledgers>;
+
+export interface Check {
+  /** What is compared, such as `normalization → enrichment`. */
+  readonly what: string;
+  readonly left: number;
+  readonly right: number;
+  /** left − right; 0 when nothing was lost or invented. */
+  readonly off: number;
+}
+
+export interface Conservation {
+  readonly stages: readonly { readonly group: GroupName; readonly topic: string; readonly ledger: Ledger }[];
+  readonly checks: readonly Check[];
+  readonly balanced: boolean;
+}
+
+const WRITERS: readonly { group: GroupName; to: Destination; readers: readonly GroupName[] }[] = [
+  {
+    group: 'normalization-service',
+    to: 'ticks',
+    readers: ['enrichment-service', 'data-quality-service', 'projection-service'],
+  },
+  { group: 'enrichment-service', to: 'enriched', readers: ['aggregation-service', 'projection-service'] },
+  { group: 'aggregation-service', to: 'rebuild', readers: ['aggregation-rebuilder'] },
+  { group: 'data-quality-service', to: 'anomalies', readers: ['projection-service'] },
+  { group: 'data-quality-service', to: 'scores', readers: ['projection-service'] },
+];
+
+function total(ledgers: Ledgers | undefined): Ledger {
+  return [...(ledgers?.values() ?? [])].reduce(addLedgers, EMPTY_LEDGER);
+}
+
+function totalOf(groups: ReadonlyMap<GroupName, GroupLedgers>, group: GroupName): Ledger {
+  return [...(groups.get(group)?.values() ?? [])].map(total).reduce(addLedgers, EMPTY_LEDGER);
+}
+
+export function conservation(
+  groups: ReadonlyMap<GroupName, GroupLedgers>,
+  cursors: readonly Cursor[],
+  markets: readonly string[],
+): Conservation {
+  const stages = [...groups].flatMap(([group, topics]) =>
+    [...topics].map(([topic, ledgers]) => ({ group, topic, ledger: total(ledgers) })),
+  );
+  const checks: Check[] = [];
+  const check = (what: string, left: number, right: number): void => {
+    checks.push({ what, left, right, off: left - right });
+  };
+  const sum = (of: (cursor: Cursor) => number): number => cursors.reduce((all, each) => all + of(each), 0);
+  const rows = sum((each) => each.rowsRead);
+  check(
+    'response rows = used + refused',
+    rows,
+    sum((each) => each.rowsUsed + each.rowsRefused),
+  );
+  const appended = sum((each) => each.done);
+  const read = (group: GroupName, topic: string): number => total(groups.get(group)?.get(topic)).read;
+  for (const group of ['normalization-service', 'projection-service'] as const) {
+    if (!groups.has(group)) continue;
+    const found = markets.reduce((all, market) => all + read(group, rawTopic(market)), 0);
+    check(`connectors → ${group} (raw)`, appended, found);
+  }
+  for (const { group, topic, ledger } of stages) {
+    check(`${group} ${topic}: read = disposed`, ledger.read, ledger.read - imbalance(ledger));
+  }
+  for (const { group, to, readers } of WRITERS) {
+    if (!groups.has(group)) continue;
+    const written = totalOf(groups, group).emitted[to] ?? 0;
+    for (const reader of readers) {
+      if (groups.has(reader)) check(`${group} → ${reader} (${to})`, written, read(reader, TOPIC[to]));
+    }
+  }
+  for (const to of ['bars', 'metrics', 'curves'] as const) {
+    if (!groups.has('aggregation-service') || !groups.has('projection-service')) continue;
+    const live = totalOf(groups, 'aggregation-service').emitted[to] ?? 0;
+    const rebuilt = totalOf(groups, 'aggregation-rebuilder').emitted[to] ?? 0;
+    check(`aggregation → projection-service (${to})`, live + rebuilt, read('projection-service', TOPIC[to]));
+  }
+  return { stages, checks, balanced: checks.every((each) => each.off === 0) };
+}

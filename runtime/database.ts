@@ -1,0 +1,130 @@
+// ClickHouse as the process has it: the embedded engine kept alive as a child, or a server that may be away. The schema is
+// migrated as soon as it answers; until then the sink says that it is down, and consumption waits.
+
+import { join } from 'node:path';
+import { type BackoffPolicy, backoffMs } from '../actors/supervision.ts';
+import type { Environment } from '../configs/environment.ts';
+import { ClickHouse, clickhouseSink } from '../sinks/clickhouse.ts';
+import { startEmbeddedClickHouse } from '../sinks/clickhouse-embedded.ts';
+import { migrate } from '../sinks/migrations.ts';
+import { Fault, type Sink } from '../sinks/sink.ts';
+import { EngineKeeper } from './engine-keeper.ts';
+import type { Clock, Draw } from './host.ts';
+import type { DependencyView, RecordEvent } from './views.ts';
+
+export interface DatabasePorts {
+  readonly clock: Clock;
+  readonly draw: Draw;
+  readonly record: RecordEvent;
+}
+
+export interface DatabaseSettings {
+  readonly environment: Pick<Environment, 'clickhouse' | 'dataDir' | 'logDir'>;
+  readonly poolSize: number;
+  readonly timeoutMs: number;
+  readonly backoff: BackoffPolicy;
+}
+
+const ENGINE_START_MS_MAX = 60_000;
+
+export class Database {
+  readonly clickhouse: ClickHouse;
+  readonly #ports: DatabasePorts;
+  readonly #settings: DatabaseSettings;
+  readonly #keeper: EngineKeeper | null;
+  readonly #target: string;
+  #pending: string | null = 'the schema is not migrated yet';
+  #closed = false;
+
+  private constructor(
+    ports: DatabasePorts,
+    settings: DatabaseSettings,
+    keeper: EngineKeeper | null,
+    url: string,
+  ) {
+    this.#ports = ports;
+    this.#settings = settings;
+    this.#keeper = keeper;
+    this.#target = new URL(url).host;
+    const { poolSize: connectionsMax, timeoutMs: requestTimeoutMs } = settings;
+    this.clickhouse = new ClickHouse({ url, connectionsMax, requestTimeoutMs });
+  }
+
+  /** Starts the engine where it is embedded. Throws a Fault when it cannot run here or its port is taken. */
+  static async open(ports: DatabasePorts, settings: DatabaseSettings): Promise<Database> {
+    const { clickhouse, dataDir, logDir } = settings.environment;
+    if (clickhouse.kind === 'server') return new Database(ports, settings, null, clickhouse.url);
+    const start = (httpPort: number, tcpPort: number) =>
+      startEmbeddedClickHouse({
+        dir: join(dataDir, 'clickhouse'),
+        httpPort,
+        tcpPort,
+        logFile: join(logDir, 'clickhouse-engine.log'),
+        startTimeoutMs: ENGINE_START_MS_MAX,
+      });
+    const keeper = new EngineKeeper({ ...ports, start, restarted: async () => {} }, settings.backoff);
+    const engine = await keeper.start(clickhouse.httpPort, clickhouse.tcpPort);
+    return new Database(ports, settings, keeper, engine.url);
+  }
+
+  /** Migrates the schema; a server that is away is asked again with backoff, in the background. */
+  async migrate(): Promise<void> {
+    await this.#attempt(0);
+  }
+
+  /** The sink, which is down until the schema is there. */
+  get sink(): Sink {
+    const sink = clickhouseSink(this.clickhouse);
+    return {
+      ...sink,
+      write: async (rows, signal) => {
+        if (this.#pending !== null) throw new Fault(this.#pending, 'clickhouse_unreachable', true);
+        return sink.write(rows, signal);
+      },
+    };
+  }
+
+  async health(): Promise<DependencyView> {
+    const target = `${this.#target}/carbon_ingestion`;
+    const down = this.#keeper !== null && this.#keeper.engine === null ? 'the engine process is down' : null;
+    const cause = down ?? this.#pending ?? (await this.clickhouse.ping());
+    const up = this.#keeper === null ? 'up' : 'embedded';
+    return { status: cause === null ? up : 'down', target, cause };
+  }
+
+  get state(): string {
+    if (this.#keeper !== null && this.#keeper.engine === null) return 'down';
+    return this.#pending === null ? 'running' : 'waiting';
+  }
+
+  get enginePid(): number | null {
+    return this.#keeper?.engine?.pid ?? null;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.clickhouse.close();
+    await this.#keeper?.stop();
+  }
+
+  async #attempt(attempt: number): Promise<void> {
+    try {
+      const applied = await migrate(this.clickhouse, null);
+      this.#pending = null;
+      if (applied.length > 0) this.#event('note', `migrations: ${applied.join(', ')}`, 'applied');
+    } catch (error) {
+      if (this.#closed) return;
+      const fault = error instanceof Fault ? error : null;
+      if (fault?.code === 'clickhouse_migration_changed') throw error;
+      this.#pending = error instanceof Error ? error.message : String(error);
+      const delayMs = backoffMs(this.#settings.backoff, attempt, this.#ports.draw());
+      this.#event('dependency_down', this.#pending, `asked again in ${delayMs} ms; input waits`);
+      this.#ports.clock.after(delayMs, () => void this.#attempt(attempt + 1));
+    }
+  }
+
+  #event(kind: 'note' | 'dependency_down', cause: string, decision: string): void {
+    const actor = 'sinks/clickhouse';
+    this.#ports.record({ kind, service: 'projection-service', actor, cause, decision, budget_left: null });
+  }
+}

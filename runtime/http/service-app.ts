@@ -1,0 +1,61 @@
+// The application of one service: what every service answers, what all can look at, and what is its own.
+
+import { anomalies, anomalyCounts, scoreSummaries } from '../../sinks/quality-queries.ts';
+import type { QueryKind } from '../../sinks/queries.ts';
+import { goldRows, keyTypes, stats } from '../../sinks/queries.ts';
+import type { Running } from '../service-views.ts';
+import type { ServiceView } from '../views.ts';
+import { type App, type AppSettings, newApp } from './app.ts';
+import { baseRoutes } from './base-routes.ts';
+import { cacheRoutes } from './cache-routes.ts';
+import { type InspectionViews, inspectionRoutes } from './inspection-routes.ts';
+import { qualityRoutes } from './quality-routes.ts';
+import { queryRoutes } from './query-routes.ts';
+
+/** While the pipeline is being built: health, info and metrics only. */
+export function startingApp(settings: AppSettings, service: ServiceView, version: string): App {
+  const app = newApp(settings);
+  baseRoutes(app, service, version);
+  app.notFound((context) => {
+    const message = 'the service is starting: ask again in a second';
+    return context.json({ error: 'starting', message }, 503, { 'retry-after': '1' });
+  });
+  return app;
+}
+
+export interface ServiceAppParts {
+  readonly settings: AppSettings;
+  readonly service: ServiceView;
+  readonly version: string;
+  readonly running: Running;
+  readonly inspection: InspectionViews;
+  readonly limits: Readonly<Record<QueryKind, number>>;
+  readonly nowMs: () => number;
+}
+
+export function serviceApp(parts: ServiceAppParts): App {
+  const { service, running } = parts;
+  const { clickhouse } = running.database;
+  const app = newApp(parts.settings);
+  baseRoutes(app, service, parts.version);
+  inspectionRoutes(app, parts.inspection);
+  if (service.name === 'projection') {
+    queryRoutes(app, {
+      rows: (query) => goldRows(clickhouse, query),
+      stats: () => stats(clickhouse),
+      keyTypes,
+      cache: running.cache,
+      limits: parts.limits,
+    });
+    cacheRoutes(app, running.cache);
+  }
+  if (service.name === 'data-quality') {
+    qualityRoutes(app, {
+      nowMs: parts.nowMs,
+      scores: (window, by, limit) => scoreSummaries(clickhouse, window, by, limit),
+      counts: (window) => anomalyCounts(clickhouse, window),
+      anomalies: (query) => anomalies(clickhouse, query),
+    });
+  }
+  return app;
+}

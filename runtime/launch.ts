@@ -1,0 +1,172 @@
+// Builds the adapters and the pipeline over them: what `start` and `replay` have in common. Opens in the order in which a
+// refusal costs least: the log's directory, then the engine.
+
+import { join } from 'node:path';
+import { findFeed, markets } from '../actors/feeds/markets.ts';
+import type { Work } from '../actors/router-work.ts';
+import type { Environment } from '../configs/environment.ts';
+import { memoryCache } from '../sinks/memory-cache.ts';
+import { redisCache } from '../sinks/redis.ts';
+import { nactHost } from './actor-system.ts';
+import { systemClock, systemDraw } from './clock.ts';
+import { Database } from './database.ts';
+import { EventLog } from './events.ts';
+import { AnswerCache } from './http/answer-cache.ts';
+import { openEmbeddedLog } from './log/embedded.ts';
+import type { Log } from './log/log.ts';
+import { type Loggers, logEvent } from './logging.ts';
+import { runtimePolicy } from './options.ts';
+import { Pipeline } from './pipeline.ts';
+import { TOPIC } from './services.ts';
+import type { Prepared } from './startup.ts';
+import type { Telemetry } from './telemetry.ts';
+import type { ServiceName, SupervisorEvent } from './views.ts';
+
+export interface Launch {
+  readonly prepared: Prepared;
+  readonly environment: Environment;
+  readonly loggers: Loggers;
+  readonly events: EventLog;
+  readonly telemetry: ReadonlyMap<ServiceName, Telemetry>;
+  readonly exhausted: (cause: string) => void;
+}
+
+export interface Launched {
+  readonly pipeline: Pipeline;
+  readonly database: Database;
+  readonly cache: AnswerCache;
+  readonly log: Log;
+  close(): Promise<void>;
+}
+
+/** Events of services go to the service's own log; those of the tree above to `supervisor`. */
+export function eventLog(loggers: Loggers): EventLog {
+  return new EventLog(systemClock, (event) => logEvent(loggers(fileOf(event)), event));
+}
+
+function fileOf({ service }: SupervisorEvent): string {
+  const name = service.replace(/-(service|rebuilder)$/, '');
+  return name === 'markets' ? 'supervisor' : name;
+}
+
+/** Opens log and engine and builds the pipeline; nothing runs before `pipeline.start()`. */
+export async function launch(of: Launch): Promise<Launched> {
+  const { config } = of.prepared;
+  const { environment, events } = of;
+  const policy = runtimePolicy(config);
+  const log = openEmbeddedLog({ dir: join(environment.dataDir, 'log'), nowMs: systemClock.nowMs });
+  try {
+    const ports = { clock: systemClock, draw: systemDraw, record: events.record };
+    const { pool_size: poolSize, timeout } = config.projection.clickhouse;
+    const timeoutMs = timeout * 1_000;
+    const database = await Database.open(ports, {
+      environment,
+      poolSize,
+      timeoutMs,
+      backoff: policy.backoff,
+    });
+    const cache = answerCache(of);
+    const pipeline = pipelineOf(of, log, database, cache);
+    const close = async (): Promise<void> => {
+      await events.close();
+      await cache.close();
+      await database.close();
+      await log.close();
+    };
+    return { pipeline, database, cache, log, close };
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+function answerCache({ prepared, environment }: Launch): AnswerCache {
+  const { cache: classes, query } = prepared.config.projection;
+  const of = (each: typeof classes.ohlc_bars) => ({
+    enabled: each.enabled && query.cache_queries && classes.query_results.enabled,
+    ttlSeconds: Math.min(each.ttl, query.query_cache_ttl),
+  });
+  const entriesMax = classes.query_results.max_entries;
+  const store =
+    environment.redisUrl === null
+      ? memoryCache(entriesMax, systemClock.nowMs)
+      : redisCache(environment.redisUrl, entriesMax);
+  const byKind = {
+    ohlc: of(classes.ohlc_bars),
+    metrics: of(classes.rolling_metrics),
+    curves: of(classes.curve_data),
+  };
+  return new AnswerCache(store, byKind, crypto.randomUUID().slice(0, 8));
+}
+
+const KIND_OF_TOPIC = { [TOPIC.bars]: 'ohlc', [TOPIC.metrics]: 'metrics', [TOPIC.curves]: 'curves' } as const;
+
+function pipelineOf(of: Launch, log: Log, database: Database, cache: AnswerCache): Pipeline {
+  const { prepared, environment, events, telemetry, loggers } = of;
+  const { config, stages } = prepared;
+  const projection = telemetry.get('projection');
+  return new Pipeline(
+    {
+      host: nactHost(),
+      clock: systemClock,
+      draw: systemDraw,
+      log,
+      clickhouse: database.clickhouse,
+      sink: database.sink,
+      record: events.record,
+      committed: (service, work, seconds) => committed(of, service, work, seconds),
+      wrote: (topic, { rows, millis }) => {
+        projection?.written(topic, millis);
+        const kind = KIND_OF_TOPIC[topic];
+        if (kind !== undefined && rows > 0) cache.inserted(kind);
+      },
+      failed: (topic, fault) => {
+        projection?.error(fault.code);
+        loggers('projection').warn({ event: 'write_failed', topic, code: fault.code, cause: fault.message });
+      },
+      exhausted: of.exhausted,
+    },
+    {
+      roles: new Set(environment.roles),
+      markets,
+      partitions: config.runtime.log.partitions,
+      retentionMs: config.runtime.log.retention_hours * 3_600_000,
+      sinkTimeoutMs: config.projection.clickhouse.timeout * 1_000,
+      policy: runtimePolicy(config),
+      stages,
+      findFeed,
+    },
+  );
+}
+
+/** Metrics of a commit, and one event a batch for what it refused. */
+function committed({ telemetry, events }: Launch, service: ServiceName, work: Work, seconds: number): void {
+  const metrics = telemetry.get(service);
+  metrics?.batch(seconds);
+  if (service === 'projection' && work.batch.topic === TOPIC.enriched) {
+    const ingestedMs = ingestedMsOf(work);
+    if (ingestedMs !== null) metrics?.endToEnd((systemClock.nowMs() - ingestedMs) / 1_000);
+  }
+  const letters = work.outputs.filter((each) => each.topic === work.settings.deadLetterTopic);
+  if (letters.length === 0) return;
+  metrics?.error('rejected');
+  const { topic, partition } = work.batch;
+  events.record({
+    kind: 'dead_letter',
+    service: work.settings.service,
+    actor: `services/${service}/${topic}-${partition}`,
+    cause: `${letters.length} of ${work.batch.count} records refused`,
+    decision: 'dead letters with reason and origin: GET /dead-letters',
+    budget_left: null,
+  });
+}
+
+const decoder = new TextDecoder();
+const INGESTED = /"ingested_at":(\d{10,17})/;
+
+/** When the raw record behind the batch's last record was appended; a sample, found by its text. */
+function ingestedMsOf({ batch }: Work): number | null {
+  if (batch.count === 0) return null;
+  const found = INGESTED.exec(decoder.decode(batch.value(batch.count - 1)));
+  return found === null ? null : Number(found[1]) / 1_000;
+}

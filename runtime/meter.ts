@@ -1,0 +1,78 @@
+// Counts of what the services did in this process, for the line of progress, the rates and the replay's summary.
+
+import { CALENDAR_KEY, type Work } from '../actors/router-work.ts';
+import type { Clock } from './host.ts';
+import { TOPIC } from './services.ts';
+import type { ServiceName } from './views.ts';
+
+const RATE_MS = 10_000;
+
+interface Sample {
+  readonly atMs: number;
+  readonly ticks: number;
+  readonly byMarket: ReadonlyMap<string, number>;
+}
+
+export class Meter {
+  readonly #clock: Clock;
+  readonly #records = new Map<ServiceName, number>();
+  readonly #byMarket = new Map<string, number>();
+  readonly #rows = new Map<string, number>();
+  #samples: Sample[] = [];
+  extracted = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  batch(service: ServiceName, work: Work): void {
+    this.#records.set(service, this.records(service) + work.batch.count);
+    if (service !== 'enrichment') return;
+    for (const [key, indices] of work.groups) {
+      if (key === CALENDAR_KEY) continue;
+      const market = key.slice(0, key.indexOf(':'));
+      this.#byMarket.set(market, (this.#byMarket.get(market) ?? 0) + indices.length);
+    }
+    this.#sample();
+  }
+
+  wrote(topic: string, rows: number): void {
+    this.#rows.set(topic, this.rows(topic) + rows);
+  }
+
+  records(service: ServiceName): number {
+    return this.#records.get(service) ?? 0;
+  }
+
+  /** Rows written to ClickHouse from a topic. */
+  rows(topic: string): number {
+    return this.#rows.get(topic) ?? 0;
+  }
+
+  get ticks(): number {
+    return this.records('enrichment');
+  }
+
+  get bars(): number {
+    return this.rows(TOPIC.bars);
+  }
+
+  /** Ticks a second over the last ten seconds; of one market, or of all. */
+  rate(market: string | null): number {
+    const nowMs = this.#clock.nowMs();
+    const first = this.#samples.find((each) => nowMs - each.atMs <= RATE_MS);
+    if (first === undefined) return 0;
+    const seconds = Math.max(1, (nowMs - first.atMs) / 1_000);
+    const before = market === null ? first.ticks : (first.byMarket.get(market) ?? 0);
+    const now = market === null ? this.ticks : (this.#byMarket.get(market) ?? 0);
+    return Math.round((now - before) / seconds);
+  }
+
+  #sample(): void {
+    const atMs = this.#clock.nowMs();
+    const last = this.#samples.at(-1);
+    if (last !== undefined && atMs - last.atMs < 500) return;
+    this.#samples = this.#samples.filter((each) => atMs - each.atMs <= RATE_MS);
+    this.#samples.push({ atMs, ticks: this.ticks, byMarket: new Map(this.#byMarket) });
+  }
+}

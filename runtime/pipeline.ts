@@ -1,0 +1,281 @@
+// The pipeline as one object: log, ClickHouse, services and connectors, built from configuration. `bun run start` puts
+// ports in front of it, `bun run replay` feeds it and leaves; both run exactly this.
+
+import { aggregationStage, refold } from '../actors/aggregate.ts';
+import { assessmentStage } from '../actors/assess.ts';
+import type { Batch } from '../actors/batch.ts';
+import type { Cursor } from '../actors/connector.ts';
+import type { MarketSpec } from '../actors/domain/market.ts';
+import { marketCalendar } from '../actors/domain/operating-day.ts';
+import { toMs, toUs } from '../actors/domain/time.ts';
+import { enrichmentStage } from '../actors/enrich.ts';
+import type { Feed, Response } from '../actors/feeds/feed.ts';
+import { addLedgers, EMPTY_LEDGER, type Ledger, type Ledgers } from '../actors/ledger.ts';
+import type { DirectResult } from '../actors/router-protocol.ts';
+import type { Work } from '../actors/router-work.ts';
+import type { ClickHouse } from '../sinks/clickhouse.ts';
+import { silverTicks } from '../sinks/queries.ts';
+import type { Fault, Receipt, Sink } from '../sinks/sink.ts';
+import { type Conservation, conservation, type GroupLedgers } from './conservation.ts';
+import type { Clock, Draw, Host } from './host.ts';
+import type { Log } from './log/log.ts';
+import { Meter } from './meter.ts';
+import { normalization } from './normalization.ts';
+import type { StageOptions } from './options.ts';
+import { Platform, type RuntimePolicy } from './platform.ts';
+import { ProjectionWriter } from './projection-writer.ts';
+import { rebuilder } from './rebuilder.ts';
+import { ReplaySource } from './replay-source.ts';
+import { type GroupName, topicSpecs } from './services.ts';
+import { slotMaker } from './slot-maker.ts';
+import type { RecordEvent, ServiceName } from './views.ts';
+
+export interface PipelinePorts {
+  readonly host: Host;
+  readonly clock: Clock;
+  readonly draw: Draw;
+  readonly log: Log;
+  readonly clickhouse: ClickHouse;
+  readonly sink: Sink;
+  readonly record: RecordEvent;
+  /** After each commit. */
+  readonly committed: (service: ServiceName, work: Work, seconds: number) => void;
+  readonly wrote: (topic: string, receipt: Receipt) => void;
+  readonly failed: (topic: string, fault: Fault) => void;
+  /** The supervisors' ladder ended. */
+  readonly exhausted: (cause: string) => void;
+}
+
+export interface PipelineSettings {
+  readonly roles: ReadonlySet<ServiceName>;
+  readonly markets: readonly MarketSpec[];
+  readonly partitions: number;
+  readonly retentionMs: number;
+  readonly sinkTimeoutMs: number;
+  readonly policy: RuntimePolicy;
+  readonly stages: StageOptions;
+  readonly findFeed: (response: Response) => Feed | null;
+}
+
+export interface ReplayWish {
+  readonly name: string;
+  readonly responses: AsyncIterable<Response>;
+  /** Event seconds a second; null: as fast as it goes. */
+  readonly speed: number | null;
+  readonly chunkMax: number;
+  readonly responseDone: (cursor: Cursor, fresh: boolean) => void;
+}
+
+const POLL_MS = 25;
+const RAW_LAG_MAX = 20_000;
+const ANY_LAG_MAX = 400_000;
+const CURSOR = 'response:';
+
+export class Pipeline {
+  readonly meter: Meter;
+  readonly platform: Platform;
+  readonly sources: ReplaySource[] = [];
+  readonly #ports: PipelinePorts;
+  readonly #settings: PipelineSettings;
+  readonly #names: readonly string[];
+
+  constructor(ports: PipelinePorts, settings: PipelineSettings) {
+    this.#ports = ports;
+    this.#settings = settings;
+    this.#names = settings.markets.map(({ market }) => market);
+    this.meter = new Meter(ports.clock);
+    const platformPorts = {
+      ...ports,
+      progress: (service: ServiceName, work: Work, seconds: number) => {
+        this.meter.batch(service, work);
+        ports.committed(service, work, seconds);
+      },
+    };
+    const stages = this.#stages();
+    this.platform = new Platform(platformPorts, settings.policy, stages, settings.roles, this.#names);
+  }
+
+  get log(): Log {
+    return this.#ports.log;
+  }
+
+  /** Creates topics, joins the groups and restores their state. Returns topics that are not as configured. */
+  async start(): Promise<readonly string[]> {
+    const { partitions, retentionMs } = this.#settings;
+    const specs = topicSpecs(this.#names, partitions, retentionMs);
+    const { differing } = await this.#ports.log.bootstrap(specs);
+    await this.platform.start();
+    return differing;
+  }
+
+  /** Feeds responses; resolves when they are on the log and their calendars are closed, or after a drain. */
+  async replay(wish: ReplayWish): Promise<void> {
+    const { host, clock, log, record } = this.#ports;
+    const parent = host.spawn({
+      name: `connectors-${wish.name}-${this.sources.length}`,
+      parent: null,
+      initial: null,
+      behaviour: () => ({ state: null, effects: [] }),
+      perform: () => {},
+      crashed: () => {},
+    });
+    const source = new ReplaySource(
+      { host, clock, log, record },
+      {
+        ...wish,
+        findFeed: this.#settings.findFeed,
+        parse: (feed, response) => feed.parse(response),
+        closeAt: (market, run, endUs) => this.#closeAt(market, run, endUs),
+        tenantId: this.#settings.policy.tenantId,
+        room: () => this.#room(),
+        settled: () => this.#until(async () => (await this.lagOf('normalization-service')) === 0),
+        partitions: this.#settings.partitions,
+        extracted: (_, records) => {
+          this.meter.extracted += records;
+        },
+      },
+      parent,
+    );
+    this.sources.push(source);
+    await source.run();
+  }
+
+  async lagOf(group: GroupName): Promise<number> {
+    const lags = await this.#ports.log.lag(group);
+    return lags.reduce((sum, each) => sum + each.lag, 0);
+  }
+
+  /** Records that some group has still to read. Groups are asked in the order of the pipeline. */
+  async lag(): Promise<number> {
+    let sum = 0;
+    for (const group of this.platform.groups.keys()) sum += await this.lagOf(group);
+    return sum;
+  }
+
+  /** Resolves when every group has read everything, or `stop` aborts. */
+  async caughtUp(stop: AbortSignal): Promise<void> {
+    await this.#until(async () => stop.aborted || (await this.#behind()) === 0);
+  }
+
+  /** What the ledgers say, over all runs on this data directory. */
+  async conservation(): Promise<Conservation> {
+    return conservation(this.#ledgers(), await this.cursors(), this.#names);
+  }
+
+  /** What became of each response ever fed. */
+  async cursors(): Promise<Cursor[]> {
+    const stored = await this.#ports.log.writerState('connectors');
+    const decoder = new TextDecoder();
+    const found = [...stored].filter(([key]) => key.startsWith(CURSOR));
+    return found.map(([, value]): Cursor => JSON.parse(decoder.decode(value)));
+  }
+
+  /** Ledgers of one group, by market. */
+  ledger(group: GroupName): ReadonlyMap<string, Ledger> {
+    const sum = new Map<string, Ledger>();
+    for (const ledgers of this.#ledgers().get(group)?.values() ?? []) {
+      for (const [market, each] of ledgers) {
+        sum.set(market, addLedgers(sum.get(market) ?? EMPTY_LEDGER, each));
+      }
+    }
+    return sum;
+  }
+
+  /** Connectors first, then each service in the order of the pipeline. */
+  async drain(): Promise<void> {
+    for (const source of this.sources) source.drain();
+    await this.platform.drain();
+  }
+
+  #ledgers(): ReadonlyMap<GroupName, GroupLedgers> {
+    const groups = new Map<GroupName, Map<string, Ledgers>>();
+    for (const [name, group] of this.platform.groups) {
+      const topics = new Map<string, Map<string, Ledger>>();
+      for (const { of, state } of group.partitions()) {
+        const sum = topics.get(of.topic) ?? new Map<string, Ledger>();
+        for (const [market, ledger] of state.ledgers) {
+          sum.set(market, addLedgers(sum.get(market) ?? EMPTY_LEDGER, ledger));
+        }
+        topics.set(of.topic, sum);
+      }
+      groups.set(name, topics);
+    }
+    return groups;
+  }
+
+  #stages() {
+    const { stages, partitions } = this.#settings;
+    const { record, clickhouse, log } = this.#ports;
+    const { span, fold } = refold(stages.aggregation);
+    return {
+      normalize: normalization(stages.normalize, partitions),
+      enrichment: slotMaker(enrichmentStage(stages.enrichment), record, 'enrichment-service'),
+      aggregation: slotMaker(aggregationStage(stages.aggregation), record, 'aggregation-service'),
+      dataQuality: slotMaker(assessmentStage(stages.assessment), record, 'data-quality-service'),
+      project: this.#projections(),
+      rebuild: rebuilder<object>({
+        log,
+        silver: (instrument, fromUs, toUs_) => silverTicks(clickhouse, instrument, fromUs, toUs_),
+        span,
+        refold: fold,
+        pause: () => this.#pause(),
+      }),
+    };
+  }
+
+  #projections(): (topic: string) => (batch: Batch, nowMs: number) => Promise<DirectResult> {
+    const { sink, wrote, failed } = this.#ports;
+    const { sinkTimeoutMs, policy } = this.#settings;
+    const writers = new Map<string, ProjectionWriter>();
+    const writerOf = (topic: string): ProjectionWriter => {
+      const found = writers.get(topic);
+      if (found !== undefined) return found;
+      const made = new ProjectionWriter({
+        sink,
+        topic,
+        rowsMax: policy.sinkRecordsMax,
+        timeoutMs: sinkTimeoutMs,
+        wrote: (of, receipt) => {
+          this.meter.wrote(of, receipt.rows);
+          wrote(of, receipt);
+        },
+        failed,
+      });
+      writers.set(topic, made);
+      return made;
+    };
+    return (topic) => async (batch) => ({ emissions: [], refused: await writerOf(topic).write(batch) });
+  }
+
+  /** First instant after the operating day that holds the last interval, and lateness allowed after that. */
+  #closeAt(market: string, run: string, endUs: number): number {
+    const policy = this.#settings.stages.aggregation.markets.get(market);
+    const spec = this.#settings.markets.find((each) => each.market === market);
+    if (spec === undefined || policy === undefined) return endUs;
+    const { endMs } = marketCalendar(spec.zone).dayOf(toMs(endUs) - 1);
+    return toUs(endMs + policy.windows(run).allowedLatenessMs);
+  }
+
+  async #room(): Promise<void> {
+    await this.#until(
+      async () =>
+        (await this.lagOf('normalization-service')) < RAW_LAG_MAX && (await this.lag()) < ANY_LAG_MAX,
+    );
+  }
+
+  async #behind(): Promise<number> {
+    for (const group of this.platform.groups.keys()) {
+      const lag = await this.lagOf(group);
+      if (lag > 0) return lag;
+    }
+    return 0;
+  }
+
+  async #until(holds: () => Promise<boolean>): Promise<void> {
+    while (!(await holds())) await this.#pause();
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((done) => this.#ports.clock.after(POLL_MS, done));
+  }
+}

@@ -1,0 +1,148 @@
+// The service ports of this process: opened before the pipeline is built, filled with their routes once it is.
+
+import { systemClock } from './clock.ts';
+import { deadLettersView } from './dead-letters.ts';
+import type { EventLog } from './events.ts';
+import type { AppSettings } from './http/app.ts';
+import { type Listening, serve } from './http/serve.ts';
+import { serviceApp, startingApp } from './http/service-app.ts';
+import { actorsView } from './inspection.ts';
+import type { Launched } from './launch.ts';
+import type { Loggers } from './logging.ts';
+import { type ServiceParts, serviceView } from './service-views.ts';
+import { SERVICES } from './services.ts';
+import type { Prepared } from './startup.ts';
+import { Telemetry } from './telemetry.ts';
+import type { ServiceName, ServiceView } from './views.ts';
+
+export interface Ports {
+  readonly telemetry: ReadonlyMap<ServiceName, Telemetry>;
+  readonly listening: ReadonlyMap<ServiceName, Listening>;
+  /** Gives every port its full routes. */
+  ready(launched: Launched, events: EventLog): void;
+  stop(): Promise<void>;
+}
+
+export interface PortsSettings {
+  readonly prepared: Prepared;
+  readonly loggers: Loggers;
+  readonly version: string;
+  readonly draining: () => boolean;
+  readonly startedMs: number;
+}
+
+interface Open {
+  readonly view: ServiceView;
+  readonly listening: Listening;
+  readonly settings: AppSettings;
+}
+
+const LOOPBACK = /^(127\.|localhost$|::1$)/;
+
+/** Opens the ports of the roles. Throws PortInUse when one is taken; those already open are closed again. */
+export async function openPorts(settings: PortsSettings): Promise<Ports> {
+  const { prepared, loggers, version } = settings;
+  const { environment, projection } = prepared.config;
+  const open = new Map<ServiceName, Open>();
+  const telemetry = new Map<ServiceName, Telemetry>();
+  let launched: Launched | null = null;
+  const stop = async (): Promise<void> => {
+    await Promise.all([...open.values()].map((each) => each.listening.stop()));
+  };
+  try {
+    for (const { name } of SERVICES.filter((each) => environment.roles.includes(each.name))) {
+      const metrics = new Telemetry(name);
+      telemetry.set(name, metrics);
+      const port = environment.ports[name];
+      const view = serviceView(
+        name,
+        partsOf(settings, metrics, port, () => launched),
+      );
+      const appSettings = {
+        logger: loggers(name),
+        adminToken: environment.adminToken,
+        loopback: LOOPBACK.test(environment.host),
+      };
+      const variable = `PORT_${name.replaceAll('-', '_').toUpperCase()}`;
+      const app = startingApp(appSettings, view, version);
+      open.set(name, {
+        view,
+        settings: appSettings,
+        listening: serve(app, environment.host, port, variable),
+      });
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const { default_limits: limits } = projection.query;
+  return {
+    telemetry,
+    listening: new Map([...open].map(([name, each]) => [name, each.listening])),
+    ready(running, events) {
+      launched = running;
+      const inspection = inspectionOf(running, events, prepared.config.runtime.log.partitions);
+      for (const { view: service, listening, settings: appSettings } of open.values()) {
+        const app = serviceApp({
+          settings: appSettings,
+          service,
+          version,
+          running,
+          inspection,
+          limits: { ohlc: limits.ohlc_bars, metrics: limits.rolling_metrics, curves: limits.curve_data },
+          nowMs: systemClock.nowMs,
+        });
+        listening.use(app);
+      }
+    },
+    stop,
+  };
+}
+
+function partsOf(
+  { prepared, version, draining, startedMs }: PortsSettings,
+  telemetry: Telemetry,
+  port: number,
+  running: () => Launched | null,
+): ServiceParts {
+  const { environment, runtime, projection } = prepared.config;
+  const { clickhouse } = environment;
+  return {
+    running,
+    draining,
+    telemetry,
+    startedMs,
+    nowMs: systemClock.nowMs,
+    logTarget: `${environment.dataDir}/log`,
+    redisTarget: environment.redisUrl === null ? null : new URL(environment.redisUrl).host,
+    port,
+    info: {
+      version,
+      bun: Bun.version,
+      configuration: prepared.hash,
+      settings: {
+        partitions: runtime.log.partitions,
+        max_poll_records: runtime.log.max_poll_records,
+        sink_records_max: runtime.log.sink_records_max,
+        pool_size: projection.clickhouse.pool_size,
+        data_dir: environment.dataDir,
+        clickhouse: clickhouse.kind === 'embedded' ? 'embedded' : new URL(clickhouse.url).host,
+        roles: environment.roles,
+      },
+    },
+  };
+}
+
+function inspectionOf({ pipeline, database, log }: Launched, events: EventLog, partitions: number) {
+  return {
+    actors: actorsView({
+      platform: pipeline.platform,
+      connectors: () => pipeline.sources,
+      sinks: () => [{ name: 'clickhouse', state: database.state }],
+      rate: (market) => pipeline.meter.rate(market),
+      nowMs: systemClock.nowMs,
+    }),
+    events,
+    deadLetters: deadLettersView(log, partitions),
+  };
+}

@@ -1,0 +1,155 @@
+// Each service as its port sees it: health with dependencies and a cause, readiness, information, lag, ledger, metrics.
+// Health is honest: 503 whenever the service cannot do its own job, and 200 when only somebody else cannot.
+
+import type { Database } from './database.ts';
+import type { AnswerCache } from './http/answer-cache.ts';
+import type { Partition } from './partition.ts';
+import type { Pipeline } from './pipeline.ts';
+import { type GroupName, SERVICES, type ServiceSpec } from './services.ts';
+import type { Telemetry } from './telemetry.ts';
+import type { DependencyView, HealthView, ServiceName, ServiceView } from './views.ts';
+
+export interface Running {
+  readonly pipeline: Pipeline;
+  readonly database: Database;
+  readonly cache: AnswerCache;
+}
+
+export interface ServiceParts {
+  /** Null until the pipeline is built. */
+  readonly running: () => Running | null;
+  readonly draining: () => boolean;
+  readonly telemetry: Telemetry;
+  readonly startedMs: number;
+  readonly nowMs: () => number;
+  readonly logTarget: string;
+  readonly redisTarget: string | null;
+  readonly info: Readonly<Record<string, unknown>>;
+  readonly port: number;
+}
+
+const FAILURES_TOLD = 3;
+
+export function serviceView(name: ServiceName, parts: ServiceParts): ServiceView {
+  const spec = specOf(name);
+  const groups: readonly GroupName[] =
+    name === 'aggregation' ? [spec.group, 'aggregation-rebuilder'] : [spec.group];
+  return {
+    name,
+    port: parts.port,
+    group: spec.group,
+    description: spec.description,
+    startedMs: parts.startedMs,
+    health: () => health(spec, groups, parts),
+    ready: () => ready(groups, parts),
+    info: () => ({
+      service: name,
+      description: spec.description,
+      consumer_group: spec.group,
+      port: parts.port,
+      pid: process.pid,
+      uptime_seconds: Math.floor((parts.nowMs() - parts.startedMs) / 1_000),
+      parallelism: 1,
+      ...parts.info,
+    }),
+    async lag() {
+      const pipeline = parts.running()?.pipeline;
+      if (pipeline === undefined) return [];
+      return (await Promise.all(groups.map((group) => pipeline.log.lag(group)))).flat();
+    },
+    ledger: () => parts.running()?.pipeline.ledger(spec.group) ?? new Map(),
+    async metrics() {
+      const lag = await this.lag();
+      const ratio = parts.running()?.cache.ratio;
+      if (name === 'projection' && ratio !== undefined) parts.telemetry.cacheRatio(ratio);
+      return parts.telemetry.text(lag, this.ledger());
+    },
+  };
+}
+
+function specOf(name: ServiceName): ServiceSpec {
+  const found = SERVICES.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`no service ${name}`);
+  return found;
+}
+
+function ready(groups: readonly GroupName[], parts: ServiceParts): { ready: boolean; cause: string | null } {
+  if (parts.draining()) return { ready: false, cause: 'draining' };
+  const running = parts.running();
+  if (running === null) return { ready: false, cause: 'starting' };
+  const waiting = groups.filter((group) => running.pipeline.platform.groups.get(group)?.ready !== true);
+  return waiting.length === 0
+    ? { ready: true, cause: null }
+    : { ready: false, cause: `${waiting.join(', ')}: state is being restored` };
+}
+
+async function health(
+  spec: ServiceSpec,
+  groups: readonly GroupName[],
+  parts: ServiceParts,
+): Promise<HealthView> {
+  const { ready: isReady, cause } = ready(groups, parts);
+  const running = parts.running();
+  if (parts.draining()) return { status: 'draining', cause, dependencies: {} };
+  if (running === null) return { status: 'starting', cause, dependencies: {} };
+  const dependencies = await dependenciesOf(spec, running, parts);
+  const { log, clickhouse, redis } = dependencies;
+  const view = (status: HealthView['status'], why: string | null) => ({ status, cause: why, dependencies });
+  if (log?.status === 'down') return view('unhealthy', log.cause);
+  if (spec.name === 'projection' && clickhouse?.status === 'down') return view('unhealthy', clickhouse.cause);
+  if (!isReady) return view('starting', cause);
+  const stuck = stuckPartition(groups, running.pipeline);
+  if (stuck !== null) return view('unhealthy', stuck);
+  if (clickhouse?.status === 'down') return view('degraded', `reports cannot be read: ${clickhouse.cause}`);
+  if (redis?.status === 'down') return view('degraded', redis.cause);
+  const quarantined = quarantinedIn(spec.group, running.pipeline);
+  if (quarantined > 0) return view('degraded', `${quarantined} instruments are in quarantine: GET /actors`);
+  return view('healthy', null);
+}
+
+async function dependenciesOf(
+  spec: ServiceSpec,
+  { pipeline, database, cache }: Running,
+  parts: ServiceParts,
+): Promise<Record<string, DependencyView>> {
+  const cause = await pipeline.log.health();
+  const found: Record<string, DependencyView> = {
+    log: { status: cause === null ? 'embedded' : 'down', target: parts.logTarget, cause },
+  };
+  if (spec.name === 'projection' || spec.name === 'data-quality') found.clickhouse = await database.health();
+  if (spec.name === 'projection') {
+    const down = await cache.health();
+    found.redis =
+      parts.redisTarget === null
+        ? { status: 'embedded', target: 'in this process', cause: null }
+        : { status: down === null ? 'up' : 'down', target: parts.redisTarget, cause: down };
+  }
+  return found;
+}
+
+/** Why a partition of the service does not go on; null when all do. */
+function stuckPartition(groups: readonly GroupName[], pipeline: Pipeline): string | null {
+  for (const name of groups) {
+    for (const partition of pipeline.platform.groups.get(name)?.partitions() ?? []) {
+      const why = whyStuck(partition);
+      if (why !== null) return `${partition.of.topic}/${partition.of.partition}: ${why}`;
+    }
+  }
+  return null;
+}
+
+function whyStuck({ state }: Partition): string | null {
+  if (state.phase === 'stopped') return 'its router has stopped';
+  if (state.phase === 'paused') return 'it is paused: see GET /events?kind=pause';
+  if (state.attempt >= FAILURES_TOLD)
+    return `its batch failed ${state.attempt} times: see GET /events?kind=note`;
+  return null;
+}
+
+function quarantinedIn(group: GroupName, pipeline: Pipeline): number {
+  let count = 0;
+  for (const { quarantined } of pipeline.platform.directory.all().values()) {
+    for (const slotKey of quarantined) if (slotKey.startsWith(`${group}/`)) count += 1;
+  }
+  return count;
+}

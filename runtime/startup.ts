@@ -1,0 +1,82 @@
+// What can refuse a start: the configuration, a directory, a port, the engine. Each refusal says what, where and what to
+// do; the process leaves with 78 (EX_CONFIG) and its last line is JSON.
+
+import { markets } from '../actors/feeds/markets.ts';
+import { type Config, loadConfig } from '../configs/load.ts';
+import type { Finding } from '../configs/yaml.ts';
+import { Fault } from '../sinks/sink.ts';
+import { PortInUse } from './http/serve.ts';
+import { LogFault } from './log/log-fault.ts';
+import { type StageOptions, stageOptions, unsupported } from './options.ts';
+
+export const EXIT_CONFIG = 78;
+export const EXIT_EXHAUSTED = 70;
+
+export interface Refusal {
+  /** `configuration`, `data_directory`, `log_directory`, `port`, `clickhouse`. */
+  readonly check: string;
+  readonly hint: string;
+  readonly findings: readonly Finding[];
+}
+
+export class StartRefused extends Error {
+  override readonly name = 'StartRefused';
+  constructor(readonly refusal: Refusal) {
+    super(refusal.hint);
+  }
+}
+
+export interface Prepared {
+  readonly config: Config;
+  readonly stages: StageOptions;
+  readonly hash: string;
+  readonly warnings: readonly string[];
+}
+
+/** Reads and checks the configuration. Throws StartRefused with every finding. */
+export function prepare(variables: Readonly<Record<string, string | undefined>>): Prepared {
+  const loaded = loadConfig(variables, markets);
+  if (!loaded.ok) {
+    const count = loaded.findings.length;
+    const hint = `${count} ${count === 1 ? 'thing is' : 'things are'} wrong with the configuration: correct all and start again`;
+    throw new StartRefused({ check: 'configuration', hint, findings: loaded.findings });
+  }
+  const { config, hash } = loaded;
+  const stages = stageOptions(config, markets);
+  const warnings = [
+    ...loaded.warnings.map((each) => sentence(each)),
+    ...unsupported(config, markets, stages),
+  ];
+  return { config, stages, hash, warnings };
+}
+
+export function sentence({ where, key, message }: Finding): string {
+  return key === '' || key === where ? `${where}: ${message}` : `${where}: ${key}: ${message}`;
+}
+
+/** What a failure of the start means; null: it is not the environment's fault. */
+export function refusalOf(error: unknown): Refusal | null {
+  if (error instanceof StartRefused) return error.refusal;
+  if (error instanceof PortInUse) return { check: 'port', hint: error.message, findings: [] };
+  if (error instanceof LogFault) {
+    const hint =
+      error.code === 'data_dir_held' ? error.message : `${error.message}: free it, or set DATA_DIR`;
+    return { check: 'data_directory', hint, findings: [] };
+  }
+  if (error instanceof Fault) return { check: 'clickhouse', hint: error.message, findings: [] };
+  if (error instanceof Error && 'code' in error && 'path' in error) {
+    const hint = `${error.message}: make it writable, or set DATA_DIR or LOG_DIR`;
+    return { check: 'directory', hint, findings: [] };
+  }
+  return null;
+}
+
+/** Prints a refusal: findings for people on stderr, and one JSON line on stdout for machines. */
+export function printRefusal(refusal: Refusal): void {
+  for (const finding of refusal.findings) process.stderr.write(`${sentence(finding)}\n`);
+  if (refusal.findings.length === 0) process.stderr.write(`${refusal.hint}\n`);
+  const { check, hint, findings } = refusal;
+  const time = new Date().toISOString();
+  const line = { level: 'fatal', time, event: 'startup_failed', check, hint, findings };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
