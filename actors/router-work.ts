@@ -61,6 +61,9 @@ export class Work {
   stoppedAfter: number | null = null;
   readonly #ledgers = new Map<string, MutableLedger>();
   readonly #indexOf = new Map<number, number>();
+  /** Records of one instrument stand together. */
+  #lastKey = '';
+  #lastLedger: MutableLedger | null = null;
 
   constructor(
     readonly batch: Batch,
@@ -198,6 +201,13 @@ export class Work {
   }
 
   #ledger(key: string): MutableLedger {
+    if (key === this.#lastKey && this.#lastLedger !== null) return this.#lastLedger;
+    this.#lastKey = key;
+    this.#lastLedger = this.#ledgerOf(key);
+    return this.#lastLedger;
+  }
+
+  #ledgerOf(key: string): MutableLedger {
     const market = this.settings.marketOf(key);
     const found = this.#ledgers.get(market);
     if (found !== undefined) return found;

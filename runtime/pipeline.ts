@@ -154,7 +154,8 @@ export class Pipeline {
 
   /** Resolves when every group has read everything, or `stop` aborts. */
   async caughtUp(stop: AbortSignal): Promise<void> {
-    await this.#until(async () => stop.aborted || (await this.#behind()) === 0);
+    // Twice: what the last group wrote while an earlier one was looked at shows in the second pass.
+    await this.#until(async () => stop.aborted || !((await this.#behind()) || (await this.#behind())));
   }
 
   /** What the ledgers say, over all runs on this data directory. */
@@ -263,12 +264,13 @@ export class Pipeline {
     );
   }
 
-  async #behind(): Promise<number> {
-    for (const group of this.platform.groups.keys()) {
-      const lag = await this.lagOf(group);
-      if (lag > 0) return lag;
+  /** Whether a group has something to read, or a router something in hand. */
+  async #behind(): Promise<boolean> {
+    for (const [name, group] of this.platform.groups) {
+      if ((await this.lagOf(name)) > 0) return true;
+      for (const { state } of group.partitions()) if (state.work !== null) return true;
     }
-    return 0;
+    return false;
   }
 
   async #until(holds: () => Promise<boolean>): Promise<void> {

@@ -27,7 +27,6 @@ function asText(table: Table, column: string): string {
     const whole = column.endsWith('_timestamp') ? '%Y-%m-%dT%H:%i:%S.%fZ' : '%Y-%m-%dT%H:%i:%SZ';
     return `formatDateTime(${of}, '${whole}', 'UTC') AS ${column}`;
   }
-  if (type === 'Bool') return `if(${of}, 'true', 'false') AS ${column}`;
   if (type.startsWith('Array')) return `arrayStringConcat(${of}, ';') AS ${column}`;
   return of;
 }

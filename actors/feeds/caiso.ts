@@ -48,17 +48,22 @@ export const caisoOasis: Feed = {
   name: FEED,
   market: caiso,
   recognises({ bytes, name }) {
-    if (isZip(bytes)) return !/^\d{8}_5MIN_LMP/i.test(name);
+    if (looksZipped(bytes, name)) return !/^\d{8}_5MIN_LMP/i.test(name);
     const head = decoder.decode(bytes.subarray(0, HEAD_BYTES));
     return head.includes('INTERVALSTARTTIME_GMT') || head.includes('OASISReport') || refusalOf(head) !== null;
   },
   parse(response) {
-    const members = isZip(response.bytes)
+    const members = looksZipped(response.bytes, response.name)
       ? unzip(response.bytes)
       : [{ name: response.name, bytes: response.bytes }];
     return 'reason' in members ? refusedResponse(members) : parseMembers(response, members);
   },
 };
+
+/** A download whose beginning is lost still calls itself a zip; unzipping says what is wrong with it. */
+function looksZipped(bytes: Uint8Array, name: string): boolean {
+  return isZip(bytes) || /\.zip$/i.test(name);
+}
 
 function parseMembers(response: Response, members: readonly Member[]): Parsed {
   const joiner = new Joiner(response, FEED, caiso.market);

@@ -20,6 +20,12 @@ export function isZip(bytes: Uint8Array): boolean {
 
 /** The files of an archive in its own order, or why it is refused. */
 export function unzip(archive: Uint8Array): readonly Member[] | RefusedResponse {
+  if (!isZip(archive)) {
+    return {
+      reason: 'truncated',
+      detail: 'it does not begin as a zip: the beginning of the download is missing',
+    };
+  }
   if (!hasDirectory(archive)) {
     return { reason: 'truncated', detail: 'the zip ends before its directory: the download was cut' };
   }

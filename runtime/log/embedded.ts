@@ -2,6 +2,7 @@
 // member's generation, appends the outputs, stores the state and moves the position. Changelogs are compacted by
 // construction: the latest value of a key is all that is stored.
 
+import { Appender, PARTITIONS_MAX, type Topic } from './embedded-append.ts';
 import { Assignments } from './embedded-members.ts';
 import { openStore, type Store } from './embedded-store.ts';
 import type {
@@ -17,19 +18,11 @@ import type {
   TopicSpec,
 } from './log.ts';
 import { LogFault } from './log-fault.ts';
-import { keyHash } from './murmur2.ts';
-import { BatchWriter, batchView, openStored } from './stored-batch.ts';
-
-const PARTITIONS_MAX = 10_000;
-const CACHED_KEYS_MAX = 100_000;
+import { batchView, type Opened, openStored } from './stored-batch.ts';
 
 export interface EmbeddedLogOptions {
   readonly dir: string;
   readonly nowMs: () => number;
-}
-
-interface Topic extends TopicSpec {
-  readonly id: number;
 }
 
 /** Opens the log in `dir`. Throws LogFault: `data_dir_held`, `data_dir_unwritable`, `log_corrupt` … */
@@ -39,17 +32,15 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): Log {
 
 class EmbeddedLog implements Log {
   readonly #store: Store;
-  readonly #nowMs: () => number;
   readonly #assignments = new Assignments();
   readonly #waiters = new Set<{ readonly topics: ReadonlySet<string>; wake(): void }>();
-  readonly #writers = new Map<number, BatchWriter>();
-  readonly #hashes = new Map<string, number>();
+  readonly #appender: Appender;
   #topics: ReadonlyMap<string, Topic>;
   #closed = false;
 
   constructor(store: Store, nowMs: () => number) {
     this.#store = store;
-    this.#nowMs = nowMs;
+    this.#appender = new Appender(store, nowMs);
     this.#topics = this.#readTopics();
   }
 
@@ -82,8 +73,8 @@ class EmbeddedLog implements Log {
 
   async append(writer: string, outputs: readonly Outgoing[], state: readonly StateChange[]): Promise<void> {
     this.#open();
-    this.#store.transaction(() => {
-      this.#write(outputs);
+    this.#appender.transaction(() => {
+      this.#appender.write(outputs, this.#topics);
       for (const { key, value } of state) this.#store.setState(`writer:${writer}`, 0, key, value);
     });
     this.#wake(outputs);
@@ -140,6 +131,7 @@ class EmbeddedLog implements Log {
         removed += this.#store.transaction(() => this.#store.drop(tp, nowMs - retentionMs, held));
       }
     }
+    if (removed > 0) this.#appender.recent.clear();
     return removed;
   }
 
@@ -182,8 +174,8 @@ class EmbeddedLog implements Log {
     this.#open();
     if (!owns) return 'fenced';
     const tp = this.#tp(of);
-    this.#store.transaction(() => {
-      this.#write(commit.outputs);
+    this.#appender.transaction(() => {
+      this.#appender.write(commit.outputs, this.#topics);
       for (const { key, value } of commit.state) this.#store.setState(group, tp, key, value);
       this.#store.setCommitted(group, tp, commit.nextOffset);
     });
@@ -191,54 +183,29 @@ class EmbeddedLog implements Log {
     return 'committed';
   }
 
-  #write(outputs: readonly Outgoing[]): void {
-    const touched = new Set<number>();
-    try {
-      for (const { topic, key, value, partition } of outputs) {
-        const spec = this.#topic(topic);
-        const tp = spec.id * PARTITIONS_MAX + (partition ?? this.#partitionOf(key, spec.partitions));
-        touched.add(tp);
-        const writer = this.#writers.get(tp) ?? new BatchWriter();
-        this.#writers.set(tp, writer);
-        writer.add(key, value);
-      }
-      const nowMs = this.#nowMs();
-      for (const tp of touched) {
-        const batch = this.#writers.get(tp)?.finish(this.#store.end(tp), nowMs);
-        if (batch !== undefined) this.#store.addBatch(tp, batch);
-      }
-    } catch (error) {
-      for (const tp of touched) this.#writers.delete(tp);
-      throw error;
-    }
-  }
-
-  #partitionOf(key: string, partitions: number): number {
-    const cached = this.#hashes.get(key);
-    if (cached !== undefined) return cached % partitions;
-    if (this.#hashes.size >= CACHED_KEYS_MAX) this.#hashes.clear();
-    const hash = keyHash(key);
-    this.#hashes.set(key, hash);
-    return hash % partitions;
-  }
-
   #view(of: TopicPartition, fromOffset: number, recordsMax: number): Batch | null {
     this.#open();
     const tp = this.#tp(of);
-    const first = this.#store.batchAt(tp, fromOffset);
-    if (first === null) return null;
-    const skip = Math.max(0, fromOffset - first.baseOffset);
-    const opened = [openStored(of, first)];
-    let held = first.count - skip;
-    let next = first.baseOffset + first.count;
-    while (held < recordsMax) {
-      const more = this.#store.batchAt(tp, next);
+    const opened: Opened[] = [];
+    let held = 0;
+    for (let next = fromOffset; held < recordsMax; ) {
+      const more = this.#opened(of, tp, next);
       if (more === null) break;
-      opened.push(openStored(of, more));
-      held += more.count;
+      opened.push(more);
+      held += more.count - Math.max(0, next - more.baseOffset);
       next = more.baseOffset + more.count;
     }
-    return batchView(of, opened, skip, recordsMax);
+    const [first] = opened;
+    if (first === undefined) return null;
+    return batchView(of, opened, Math.max(0, fromOffset - first.baseOffset), recordsMax);
+  }
+
+  #opened(of: TopicPartition, tp: number, offset: number): Opened | null {
+    const recent = this.#appender.recent.find(tp, offset);
+    if (recent !== null) return recent;
+    if (offset >= this.#store.end(tp)) return null;
+    const stored = this.#store.batchAt(tp, offset);
+    return stored === null ? null : openStored(of, stored);
   }
 
   #committed(group: string, of: TopicPartition): number {

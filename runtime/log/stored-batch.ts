@@ -17,6 +17,15 @@ export interface StoredBatch {
   readonly checksum: number;
 }
 
+/** A stored batch as it was just written, with its bytes as they are read. */
+export interface Written {
+  readonly stored: StoredBatch;
+  readonly opened: Opened;
+}
+
+/** A batch is cut where it reaches this, so that a read never unpacks much more than it takes. */
+export const BATCH_BYTES_MAX = 1024 * 1024;
+
 export const VALUE_BYTES_MAX = 8 * 1024 * 1024;
 export const KEY_BYTES_MAX = 1_024;
 const COMPRESS_FROM_BYTES = 512;
@@ -29,8 +38,8 @@ export class BatchWriter {
   #count = 0;
   readonly #encoder = new TextEncoder();
 
-  get count(): number {
-    return this.#count;
+  get full(): boolean {
+    return this.#used >= BATCH_BYTES_MAX;
   }
 
   /** Throws a RangeError for a key or value over its bound: callers check before. */
@@ -53,9 +62,10 @@ export class BatchWriter {
     this.#count += 1;
   }
 
-  finish(baseOffset: number, appendedMs: number): StoredBatch {
+  finish(baseOffset: number, appendedMs: number): Written {
     const plain = this.#buffer.slice(0, this.#used);
-    const index = new Uint8Array(this.#index.slice(0, this.#count * 2).buffer);
+    const ends = this.#index.slice(0, this.#count * 2);
+    const index = new Uint8Array(ends.buffer);
     const packed = plain.length >= COMPRESS_FROM_BYTES ? Bun.zstdCompressSync(plain, { level: 1 }) : plain;
     const smaller = packed.length < plain.length;
     const bytes = smaller ? packed : plain;
@@ -70,7 +80,7 @@ export class BatchWriter {
     };
     this.#used = 0;
     this.#count = 0;
-    return stored;
+    return { stored, opened: { baseOffset, count: stored.count, appendedMs, index: ends, bytes: plain } };
   }
 
   #write(of: string | Uint8Array): void {
@@ -96,8 +106,11 @@ function checksum(index: Uint8Array, bytes: Uint8Array): number {
   return Number(BigInt.asUintN(52, Bun.hash.xxHash64(bytes, Bun.hash.xxHash64(index))));
 }
 
-interface Opened {
-  readonly stored: StoredBatch;
+/** A batch that was checked and unpacked. */
+export interface Opened {
+  readonly baseOffset: number;
+  readonly count: number;
+  readonly appendedMs: number;
   readonly index: Uint32Array;
   readonly bytes: Uint8Array;
 }
@@ -110,7 +123,8 @@ export function openStored(of: TopicPartition, stored: StoredBatch): Opened {
   }
   const bytes = stored.codec === 1 ? Bun.zstdDecompressSync(stored.bytes) : stored.bytes;
   const copy = stored.index.slice();
-  return { stored, index: new Uint32Array(copy.buffer), bytes };
+  const { baseOffset, count, appendedMs } = stored;
+  return { baseOffset, count, appendedMs, index: new Uint32Array(copy.buffer), bytes };
 }
 
 const decoder = new TextDecoder();
@@ -122,15 +136,17 @@ export function batchView(
   skip: number,
   recordsMax: number,
 ): Batch {
-  const held = opened.reduce((sum, each) => sum + each.stored.count, 0);
+  const held = opened.reduce((sum, each) => sum + each.count, 0);
   const count = Math.min(recordsMax, held - skip);
   const starts: number[] = [];
   let sum = 0;
   for (const each of opened) {
     starts.push(sum);
-    sum += each.stored.count;
+    sum += each.count;
   }
   let last = 0;
+  let lastKey = '';
+  let lastKeyBytes: Uint8Array = new Uint8Array();
   const place = (index: number): { readonly from: Opened; readonly at: number } => {
     const wanted = index + skip;
     if (wanted < (starts[last] ?? 0)) last = 0;
@@ -142,7 +158,7 @@ export function batchView(
   };
   const offset = (index: number): number => {
     const { from, at } = place(index);
-    return from.stored.baseOffset + at;
+    return from.baseOffset + at;
   };
   return {
     ...of,
@@ -151,12 +167,24 @@ export function batchView(
     offset,
     key(index) {
       const { from, at } = place(index);
-      return decoder.decode(from.bytes.subarray(from.index[at * 2 - 1] ?? 0, from.index[at * 2]));
+      const bytes = from.bytes.subarray(from.index[at * 2 - 1] ?? 0, from.index[at * 2]);
+      // Records of one instrument stand together: most keys are the one before.
+      if (!sameBytes(bytes, lastKeyBytes)) {
+        lastKey = decoder.decode(bytes);
+        lastKeyBytes = bytes;
+      }
+      return lastKey;
     },
     value(index) {
       const { from, at } = place(index);
       return from.bytes.subarray(from.index[at * 2] ?? 0, from.index[at * 2 + 1]);
     },
-    timestampMs: (index) => place(index).from.stored.appendedMs,
+    timestampMs: (index) => place(index).from.appendedMs,
   };
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let index = a.length - 1; index >= 0; index -= 1) if (a[index] !== b[index]) return false;
+  return true;
 }
