@@ -1,6 +1,6 @@
-// Aggregation: enriched ticks of one instrument → OHLC bars, rolling metrics and curve points. A pure stage: the same
-// set of versions gives the same rows in any order, batching or repetition; what is too late to reopen is forwarded to
-// the rebuilder and never dropped.
+// Aggregation: enriched ticks of one instrument → OHLC bars, rolling metrics and curve points. A pure stage:
+// the same set of versions gives the same rows in any order, batching or repetition; what is too late to
+// reopen is forwarded to the rebuilder and never dropped.
 
 import { type FoldContext, foldReach, type ObservationSource } from './aggregation-fold.ts';
 import { inspectAggregation } from './aggregation-inspect.ts';

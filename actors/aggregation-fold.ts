@@ -1,5 +1,6 @@
-// From touched observations to rows: which bars, metric hours and curve points a change reaches, each folded once from
-// the observations held. The live stage and the rebuilder both come through here, so they cannot disagree.
+// From touched observations to rows: which bars, metric hours and curve points a change reaches, each folded
+// once from the observations held. The live stage and the rebuilder both come through here, so they cannot
+// disagree.
 
 import { type CurvePoint, Emitter } from './aggregation-emit.ts';
 import type { AggregationOptions, MarketPolicy, RunWindows } from './aggregation-options.ts';

@@ -1,5 +1,5 @@
-// What a look at an instrument's aggregation shows: recent bars of each size, current rolling values, event time and
-// what is held. Opens the newest days only.
+// What a look at an instrument's aggregation shows: recent bars of each size, current rolling values, event
+// time and what is held. Opens the newest days only.
 
 import type { FoldContext } from './aggregation-fold.ts';
 import { seriesOf } from './aggregation-series.ts';

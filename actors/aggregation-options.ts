@@ -1,5 +1,5 @@
-// What the aggregation stage is told: which bars, metrics and curves a market gets, and how long an instrument's
-// observations stay reopenable. Filled in from configuration by the composition root.
+// What the aggregation stage is told: which bars, metrics and curves a market gets, and how long an
+// instrument's observations stay reopenable. Filled in from configuration by the composition root.
 
 import type { MarketSpec } from './domain/market.ts';
 import type { MetricSpec } from './domain/rolling.ts';

@@ -1,5 +1,6 @@
-// An instrument's aggregation state: what it saw of event time and its observations by operating day, packed. It is
-// immutable; a batch opens the days it touches, and closing gives a new state that shares every other day.
+// An instrument's aggregation state: what it saw of event time and its observations by operating day, packed.
+// It is immutable; a batch opens the days it touches, and closing gives a new state that shares every other
+// day.
 //
 //   evicted │ lookback: rolling metrics may look here │ retained: late observations reopen bars │ now
 //           lookbackFrom                         retainedFrom                            maxEvent

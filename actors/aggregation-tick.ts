@@ -1,5 +1,5 @@
-// What aggregation needs of an enriched tick, checked at its edge: the times, the version, the values. Everything
-// else passes by unread.
+// What aggregation needs of an enriched tick, checked at its edge: the times, the version, the values.
+// Everything else passes by unread.
 
 import { toMicros } from './domain/micros.ts';
 import { HASH_DIGITS, type Version } from './domain/observation.ts';

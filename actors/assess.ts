@@ -1,5 +1,5 @@
-// Data quality: every tick gets five sub-scores and a score, and what the detectors found becomes anomalies. The score
-// is the plain mean of the five, each 0–1:
+// Data quality: every tick gets five sub-scores and a score, and what the detectors found becomes anomalies.
+// The score is the plain mean of the five, each 0–1:
 //   completeness  share of the required fields and of the market's components that have a value
 //   accuracy      1, less 0.5 for a statistical finding and 0.5 for a range violation
 //   consistency   1, less 0.5 for each finding that the record disagrees with itself or its instrument

@@ -1,5 +1,5 @@
-// What a partition's router works on and what it asks to be committed: the vocabulary that the pure side and the
-// log share. The log's port (runtime/log/log.ts) speaks in these words.
+// What a partition's router works on and what it asks to be committed: the vocabulary that the pure side and
+// the log share. The log's port (runtime/log/log.ts) speaks in these words.
 
 export interface TopicPartition {
   readonly topic: string;
@@ -40,5 +40,7 @@ export interface Commit {
   readonly nextOffset: number;
 }
 
-/** committed: all visible. aborted: nothing visible, do it again. fenced: another member owns the partition. */
+/**
+ * committed: all visible. aborted: nothing visible, do it again. fenced: another member owns the partition.
+ */
 export type CommitOutcome = 'committed' | 'aborted' | 'fenced';

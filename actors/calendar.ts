@@ -1,5 +1,6 @@
-// Calendar messages: event time of a (market, run) moves on although an instrument has no data. Here is how one is
-// read from a topic and remembered with a partition, so that an instrument that appears later knows it too.
+// Calendar messages: event time of a (market, run) moves on although an instrument has no data. Here is how
+// one is read from a topic and remembered with a partition, so that an instrument that appears later knows it
+// too.
 
 import { toMs } from './domain/time.ts';
 

@@ -1,8 +1,10 @@
-// The connector's behaviour: responses become raw records on the log, once. A response is known by its hash; its
-// cursor (how many of its records are on the log) is stored in the transaction that appends them, so a restart goes
-// on where the last commit ended and repeats nothing. At the end the calendar of each run is closed.
+// The connector's behaviour: responses become raw records on the log, once. A response is known by its hash;
+// its cursor (how many of its records are on the log) is stored in the transaction that appends them, so a
+// restart goes on where the last commit ended and repeats nothing. At the end the calendar of each run is
+// closed.
 //
-//   opening ──opened──▶ waiting ──may go──▶ appending ──appended──▶ waiting … ──▶ opening … ──▶ closing ──▶ finished
+// opening ──opened──▶ waiting ──may go──▶ appending ──appended──▶ waiting … ──▶ opening … ──▶ closing ──▶
+// finished
 
 import type { Behaviour, Step } from './behaviour.ts';
 import type { RawRecord } from './domain/wire.ts';
@@ -87,7 +89,10 @@ export const connectorStart: ConnectorState = {
 
 type ConnectorStep = Step<ConnectorState, ConnectorEffect>;
 
-/** `chunkMax`: records appended in one transaction. `perInterval`: a chunk never spans two intervals (paced replay). */
+/**
+ * `chunkMax`: records appended in one transaction. `perInterval`: a chunk never spans two intervals (paced
+ * replay).
+ */
 export function connectorBehaviour(settings: {
   readonly chunkMax: number;
   readonly perInterval: boolean;
@@ -170,7 +175,10 @@ function append(
   };
 }
 
-/** After a failure and a pause: what the phase was about to do. A response that could not be read is passed over. */
+/**
+ * After a failure and a pause: what the phase was about to do. A response that could not be read is passed
+ * over.
+ */
 function retry(
   state: ConnectorState,
   settings: { readonly chunkMax: number; readonly perInterval: boolean },

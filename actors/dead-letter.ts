@@ -1,5 +1,5 @@
-// Dead letters: a refused record with its reason and origin, as a record of its own. At most 64 KB of the original
-// is carried; its full length and hash tell what was cut, and the whole body stands in bronze.
+// Dead letters: a refused record with its reason and origin, as a record of its own. At most 64 KB of the
+// original is carried; its full length and hash tell what was cut, and the whole body stands in bronze.
 
 import type { Rejection } from './domain/rejection.ts';
 import { type DeadLetter, SCHEMA_VERSION } from './domain/wire.ts';

@@ -1,5 +1,5 @@
-// The detectors of data quality: each looks at one tick against what its instrument showed before, and says what it
-// found in numbers. Pure; as of arrival, so exempt from order independence (design §2).
+// The detectors of data quality: each looks at one tick against what its instrument showed before, and says
+// what it found in numbers. Pure; as of arrival, so exempt from order independence (design §2).
 
 import type { AssessmentOptions, MarketRules, Range } from './assessment-options.ts';
 import type { MarketCalendar } from './domain/operating-day.ts';
@@ -93,7 +93,9 @@ interface Score {
   readonly mean: number;
 }
 
-/** Distance from the mean of the values before, in sample standard deviations; null without enough of them. */
+/**
+ * Distance from the mean of the values before, in sample standard deviations; null without enough of them.
+ */
 function zScore(before: RecentPrices, value: number | null, minSamples: number): Score | null {
   if (value === null || before.prices.length < minSamples) return null;
   const { mean, deviation } = spreadOf(before.prices);
@@ -264,7 +266,9 @@ function crossField({ tick, options }: Look): Finding[] {
   return found;
 }
 
-/** |LMP − Σ components| when every component of a five-part price is there; a missing one is unknown, not 0. */
+/**
+ * |LMP − Σ components| when every component of a five-part price is there; a missing one is unknown, not 0.
+ */
 function componentsOff(tick: Tick): number | null {
   const { price, energy_price, congestion_price, loss_price, ghg_price } = tick;
   if (price === null || energy_price === null || congestion_price === null || loss_price === null)

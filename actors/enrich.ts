@@ -1,5 +1,5 @@
-// Enrichment: a tick gets its meaning as of arrival: taxonomy, tags, region, time of day, season, and how volatile and
-// liquid its instrument has lately been. The instrument's own last prices are the state.
+// Enrichment: a tick gets its meaning as of arrival: taxonomy, tags, region, time of day, season, and how
+// volatile and liquid its instrument has lately been. The instrument's own last prices are the state.
 
 import { Defect } from './domain/invariant.ts';
 import { type MarketCalendar, marketCalendar } from './domain/operating-day.ts';
@@ -162,7 +162,10 @@ function meaningOf(
   };
 }
 
-/** Hours since the start of the operating day, as the clock on the wall shows them on all but the changing day. */
+/**
+ * Hours since the start of the operating day, as the clock on the wall shows them on all but the changing
+ * day.
+ */
 function localHour(startMs: number, endMs: number, atMs: number): number {
   const index = Math.floor((atMs - startMs) / HOUR_MS);
   const shift = 24 - (endMs - startMs) / HOUR_MS;
@@ -195,7 +198,9 @@ function seasonOf(date: string): string {
   return SEASONS[Math.floor((month % 12) / 3)] ?? 'winter';
 }
 
-/** By the deviation of the last prices over their mean magnitude: below 10 % low, 30 % moderate, 100 % high. */
+/**
+ * By the deviation of the last prices over their mean magnitude: below 10 % low, 30 % moderate, 100 % high.
+ */
 function volatilityOf({ prices }: RecentPrices): string | null {
   if (prices.length < PRICES_WANTED) return null;
   const { deviation } = spreadOf(prices);

@@ -1,7 +1,7 @@
-// The instrument actor: one market/instrument with a slot for each stage that consumes it here. It folds its share
-// of a batch and answers the router; the router commits, and tells it to settle. Its edge catches defects: the slot
-// goes back to the state before, the failing record is found and refused, the rest of the batch is unaffected. More
-// defects than the policy allows and the rest is parked: quarantine (design §3.5).
+// The instrument actor: one market/instrument with a slot for each stage that consumes it here. It folds its
+// share of a batch and answers the router; the router commits, and tells it to settle. Its edge catches
+// defects: the slot goes back to the state before, the failing record is found and refused, the rest of the
+// batch is unaffected. More defects than the policy allows and the rest is parked: quarantine (design §3.5).
 
 import type { Behaviour, Step } from './behaviour.ts';
 import { reject } from './domain/rejection.ts';

@@ -1,5 +1,5 @@
-// The conservation ledger (design §3.7): every record that is read gets exactly one disposition. Counts commit with
-// the batch they belong to, by market, so that after any crash they are as exact as the outputs.
+// The conservation ledger (design §3.7): every record that is read gets exactly one disposition. Counts
+// commit with the batch they belong to, by market, so that after any crash they are as exact as the outputs.
 
 import { invariant } from './domain/invariant.ts';
 import type { Tally } from './stage.ts';
@@ -22,7 +22,9 @@ export const EMPTY_LEDGER: Ledger = {
   emitted: {},
 };
 
-/** read − (first + revision + duplicate + rejected + forwarded + parked): 0 when nothing was lost or invented. */
+/**
+ * read − (first + revision + duplicate + rejected + forwarded + parked): 0 when nothing was lost or invented.
+ */
 export function imbalance(of: Ledger): number {
   return of.read - (of.first + of.revision + of.duplicate + of.rejected + of.forwarded + of.parked);
 }

@@ -1,5 +1,5 @@
-// What kind of place a location is, judged by how the operators name them: trading hubs (`TH_…`, `….HUB`), pricing
-// nodes (`…_N001`, `…-APND`, `A.B`), and the rest.
+// What kind of place a location is, judged by how the operators name them: trading hubs (`TH_…`, `….HUB`),
+// pricing nodes (`…_N001`, `…-APND`, `A.B`), and the rest.
 
 import type { LocationKind } from './enrichment-options.ts';
 

@@ -1,5 +1,5 @@
-// The supervisor above the instruments: it hears of every defect and respawn, keeps the budgets of shards, markets
-// and the service, and decides what restarts. Ticks never pass through it.
+// The supervisor above the instruments: it hears of every defect and respawn, keeps the budgets of shards,
+// markets and the service, and decides what restarts. Ticks never pass through it.
 
 import type { Behaviour } from './behaviour.ts';
 import { CALM, escalate, type Ladder, type LadderState, type SupervisorLevel } from './supervision.ts';

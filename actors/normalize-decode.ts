@@ -1,5 +1,5 @@
-// From bytes of unknown origin to a JSON object that is safe to read: bounded in size and depth, valid UTF-8, and
-// without keys that could reach a prototype. Never throws. What the fields mean is not its concern.
+// From bytes of unknown origin to a JSON object that is safe to read: bounded in size and depth, valid UTF-8,
+// and without keys that could reach a prototype. Never throws. What the fields mean is not its concern.
 
 import { type Rejection, reject } from './domain/rejection.ts';
 

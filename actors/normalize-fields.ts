@@ -1,5 +1,5 @@
-// Reads typed fields from an object of unknown origin. The first field at fault becomes the rejection and later
-// reads go on with a neutral value, so that a caller reads everything and asks once, at the end.
+// Reads typed fields from an object of unknown origin. The first field at fault becomes the rejection and
+// later reads go on with a neutral value, so that a caller reads everything and asks once, at the end.
 // Absent and null are the same, unless the configuration refuses explicit nulls.
 
 import { type Rejection, reject } from './domain/rejection.ts';

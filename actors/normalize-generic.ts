@@ -1,5 +1,6 @@
-// Other producers' JSON: trades, curves and prices, with their own field names mapped by the market's `field_mappings`.
-// Time comes from occurred_at, from an interval, or from the operating day and hour ending in the market's own zone.
+// Other producers' JSON: trades, curves and prices, with their own field names mapped by the market's
+// `field_mappings`. Time comes from occurred_at, from an interval, or from the operating day and hour ending
+// in the market's own zone.
 
 import { type Rejection, reject } from './domain/rejection.ts';
 import { toUs } from './domain/time.ts';

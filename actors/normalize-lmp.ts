@@ -1,5 +1,5 @@
-// An operator's observation, joined by a feed: its components' text → values. The LMP itself must be there; a missing
-// component stays unknown.
+// An operator's observation, joined by a feed: its components' text → values. The LMP itself must be there; a
+// missing component stays unknown.
 
 import { type Rejection, reject } from './domain/rejection.ts';
 import type { Draft, Values } from './normalize.ts';

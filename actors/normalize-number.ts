@@ -1,6 +1,6 @@
-// Exact reading of prices and quantities. A value is a decimal of at most `precision` places; more places are rounded
-// half to even on the decimal digits, never on binary fractions, so that 0.0000005 rounds the same everywhere.
-// It leaves out what a value means: ranges belong to normalize-rules.ts.
+// Exact reading of prices and quantities. A value is a decimal of at most `precision` places; more places are
+// rounded half to even on the decimal digits, never on binary fractions, so that 0.0000005 rounds the same
+// everywhere. It leaves out what a value means: ranges belong to normalize-rules.ts.
 
 import { type Rejection, reject } from './domain/rejection.ts';
 

@@ -1,5 +1,6 @@
-// What normalization is told: the keys of normalization_rules.yaml and of `validation` in data_quality_rules.yaml,
-// in camel case, with each market's specification and calendar beside them. Defaults are the loader's.
+// What normalization is told: the keys of normalization_rules.yaml and of `validation` in
+// data_quality_rules.yaml, in camel case, with each market's specification and calendar beside them. Defaults
+// are the loader's.
 
 import type { MarketSpec } from './domain/market.ts';
 import { PRECISION_MAX } from './normalize-number.ts';

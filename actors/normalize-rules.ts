@@ -1,5 +1,6 @@
-// Rules on a tick's values: ranges and formats of `field_validation`. A value outside of its range is flagged and kept,
-// because a price above a cap is news, not an error; in strict mode what would be a flag refuses the record.
+// Rules on a tick's values: ranges and formats of `field_validation`. A value outside of its range is flagged
+// and kept, because a price above a cap is news, not an error; in strict mode what would be a flag refuses
+// the record.
 
 import { isDate } from './domain/operating-day.ts';
 import { type Rejection, reject } from './domain/rejection.ts';

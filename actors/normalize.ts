@@ -1,6 +1,7 @@
-// Normalization: raw records → clean ticks, one by one and without state. Operators' records come joined by a feed with
-// their text verbatim; other producers' JSON is mapped by the market's field mappings. Never throws for bad input; a
-// tick's labels are computed from its time, and an operator's label that disagrees is flagged and not believed.
+// Normalization: raw records → clean ticks, one by one and without state. Operators' records come joined by a
+// feed with their text verbatim; other producers' JSON is mapped by the market's field mappings. Never throws
+// for bad input; a tick's labels are computed from its time, and an operator's label that disagrees is
+// flagged and not believed.
 
 import { type CalendarNews, readCalendar } from './calendar.ts';
 import { checkInstrument, instrumentId } from './domain/instrument.ts';

@@ -1,6 +1,6 @@
-// Quarantined instruments of one partition. Their records go to the parking topic with the batch they came in; on
-// release the parked ones are folded in order before live ones. An entry outlives its release: it remembers how far
-// the parking topic was drained, so that nothing is folded twice.
+// Quarantined instruments of one partition. Their records go to the parking topic with the batch they came
+// in; on release the parked ones are folded in order before live ones. An entry outlives its release: it
+// remembers how far the parking topic was drained, so that nothing is folded twice.
 
 import type { StateChange } from './batch.ts';
 

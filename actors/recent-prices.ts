@@ -1,5 +1,6 @@
-// The last prices of an instrument by event time, packed: the rolling state of enrichment and of data quality. A price
-// of an event time that is known replaces it, so a version that arrives twice distorts nothing.
+// The last prices of an instrument by event time, packed: the rolling state of enrichment and of data
+// quality. A price of an event time that is known replaces it, so a version that arrives twice distorts
+// nothing.
 //
 //   bytes: [count u16] then [event time f64][price f64] ascending by event time
 

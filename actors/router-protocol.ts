@@ -1,5 +1,5 @@
-// What a router is told, what it asks for, and what it remembers: the protocol between the pure router and the
-// partition that carries out its effects.
+// What a router is told, what it asks for, and what it remembers: the protocol between the pure router and
+// the partition that carries out its effects.
 
 import type { Batch, Commit, CommitOutcome } from './batch.ts';
 import type { Step } from './behaviour.ts';

@@ -1,5 +1,5 @@
-// How a router shards a batch onto instruments and gathers their answers: parking for the quarantined, calendar news
-// for those without records, and what an answer that reports defects changes.
+// How a router shards a batch onto instruments and gathers their answers: parking for the quarantined,
+// calendar news for those without records, and what an answer that reports defects changes.
 
 import { runKey, runKeyOf } from './calendar.ts';
 import type { FoldMessage, FoldReply } from './instrument.ts';

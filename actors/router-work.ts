@@ -1,6 +1,6 @@
-// One batch in a router's hands: which record goes to which instrument, what came back, and the commit it adds up to.
-// An accumulator owned by one router for one batch; it forgets itself with the batch. Dispositions and outputs are
-// collected here so that the commit holds all of them or none (design §3.1).
+// One batch in a router's hands: which record goes to which instrument, what came back, and the commit it
+// adds up to. An accumulator owned by one router for one batch; it forgets itself with the batch.
+// Dispositions and outputs are collected here so that the commit holds all of them or none (design §3.1).
 
 import type { Batch, Commit, Outgoing, StateChange } from './batch.ts';
 import { type CalendarNews, calendarKey, readCalendar } from './calendar.ts';

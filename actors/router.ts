@@ -1,6 +1,6 @@
-// The router of one input partition: it shards each batch onto the instrument actors (or hands it to a function or a
-// sink), gathers the answers, and commits outputs, state, counters and position together. One batch is in flight at
-// a time; an abort does the same batch again; a fence stops the router.
+// The router of one input partition: it shards each batch onto the instrument actors (or hands it to a
+// function or a sink), gathers the answers, and commits outputs, state, counters and position together. One
+// batch is in flight at a time; an abort does the same batch again; a fence stops the router.
 //
 //   polling ──polled──▶ folding ──all answered──▶ committing ──committed──▶ polling
 //      ▲                   ▲                          │ aborted: undo, back off

@@ -1,5 +1,5 @@
-// Runs that every market has besides its own: where other producers' trades, curves and spot prices go when they
-// name no run of the market.
+// Runs that every market has besides its own: where other producers' trades, curves and spot prices go when
+// they name no run of the market.
 
 import type { MarketSpec, RunSpec } from './domain/market.ts';
 

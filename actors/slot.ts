@@ -1,6 +1,6 @@
 // A slot: one stage's state inside an instrument actor, for one consuming group and input partition, with its
-// committed value and the value of the batch in flight. Values are immutable, so undo is forgetting the pending one,
-// and slots share nothing.
+// committed value and the value of the batch in flight. Values are immutable, so undo is forgetting the
+// pending one, and slots share nothing.
 //
 //              fold(seq)                 settle(seq, commit)
 //   committed ───────────▶ pending(seq) ─────────────────────▶ committed'
@@ -42,8 +42,8 @@ export function slotOf<State>(stage: Stage<State>, committed: State): Slot {
 }
 
 /**
- * The slot of an instrument whose stored state cannot be read. Every record is a defect, so the instrument goes to
- * quarantine and its records are parked instead of being folded onto a wrong state.
+ * The slot of an instrument whose stored state cannot be read. Every record is a defect, so the instrument
+ * goes to quarantine and its records are parked instead of being folded onto a wrong state.
  */
 export function unreadableSlot(stage: string, cause: string): Slot {
   const fail = (): never => {

@@ -3,8 +3,8 @@
 //
 //   records of a batch ──▶ process(state, records, context) ──▶ { state', emissions, rejections, tally }
 //
-// The state is a value that nobody mutates: an abort keeps the old one, a commit keeps the new one. That is the
-// undo log of design §3.2. A stage whose `process` throws has a defect; the actor isolates the record.
+// The state is a value that nobody mutates: an abort keeps the old one, a commit keeps the new one. That is
+// the undo log of design §3.2. A stage whose `process` throws has a defect; the actor isolates the record.
 
 import type { Rejection } from './domain/rejection.ts';
 

@@ -56,8 +56,8 @@ export function budgetLeft(window: RestartWindow, nowMs: number, policy: Restart
 }
 
 /**
- * Delay before attempt `attempt` (0 first): initial·2^attempt up to the maximum, of which the share `jitter` is
- * spread evenly around it by `draw` (0 ≤ draw < 1). Milliseconds, never negative.
+ * Delay before attempt `attempt` (0 first): initial·2^attempt up to the maximum, of which the share `jitter`
+ * is spread evenly around it by `draw` (0 ≤ draw < 1). Milliseconds, never negative.
  */
 export function backoffMs(policy: BackoffPolicy, attempt: number, draw: number): number {
   const plain = Math.min(policy.maxMs, policy.initialMs * 2 ** Math.min(attempt, 30));
@@ -88,8 +88,8 @@ export interface Escalation {
 }
 
 /**
- * A defect of one instrument, seen from above. Distinct instruments within the period count against their shard;
- * a shard that exceeds restarts and counts against its market; a market likewise against the service.
+ * A defect of one instrument, seen from above. Distinct instruments within the period count against their
+ * shard; a shard that exceeds restarts and counts against its market; a market likewise against the service.
  */
 export function escalate(
   state: LadderState,

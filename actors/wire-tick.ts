@@ -1,4 +1,5 @@
-// A normalized tick as the later stages read it from the topic: decoded once, checked for the shape they rely on.
+// A normalized tick as the later stages read it from the topic: decoded once, checked for the shape they rely
+// on.
 
 import { type Rejection, reject } from './domain/rejection.ts';
 import type { InstrumentType, Tick } from './domain/wire.ts';

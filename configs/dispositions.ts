@@ -1,5 +1,5 @@
-// Keys that older files carry and that decide nothing here. Each is said at start with the reason, so that nobody
-// believes in a setting that does not work. `*` stands for one key.
+// Keys that older files carry and that decide nothing here. Each is said at start with the reason, so that
+// nobody believes in a setting that does not work. `*` stands for one key.
 
 import type { YamlFile } from './yaml.ts';
 

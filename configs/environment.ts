@@ -1,5 +1,5 @@
-// What the environment selects: which services, which real parts, where things stand. Only variables choose outside
-// servers, and a wrong one is a finding with the variable's name.
+// What the environment selects: which services, which real parts, where things stand. Only variables choose
+// outside servers, and a wrong one is a finding with the variable's name.
 
 import { readFileSync } from 'node:fs';
 import type { Finding } from './yaml.ts';

@@ -1,5 +1,5 @@
-// The whole configuration, read once: seven YAML files and the environment. Every problem is found before anything
-// starts, all at once; the result is frozen. The only reader of process.env.
+// The whole configuration, read once: seven YAML files and the environment. Every problem is found before
+// anything starts, all at once; the result is frozen. The only reader of process.env.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

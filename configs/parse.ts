@@ -1,5 +1,5 @@
-// One file against its schema: every problem at once, each with line and column. Keys that no schema knows warn and are
-// left out; anything else that does not fit is a finding.
+// One file against its schema: every problem at once, each with line and column. Keys that no schema knows
+// warn and are left out; anything else that does not fit is a finding.
 
 import type { z } from 'zod';
 import type { Finding, YamlFile } from './yaml.ts';

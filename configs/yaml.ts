@@ -1,5 +1,5 @@
-// YAML files read with positions: the yaml library's owner. Every finding names file, line, column, key and what was
-// expected. Aliases are bounded, custom tags and duplicate keys are findings.
+// YAML files read with positions: the yaml library's owner. Every finding names file, line, column, key and
+// what was expected. Aliases are bounded, custom tags and duplicate keys are findings.
 
 import { readFileSync, statSync } from 'node:fs';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';

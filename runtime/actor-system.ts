@@ -1,6 +1,6 @@
-// The only import of nact. It is used for what it is good at (mailboxes, one handler at a time, the tree) and kept
-// from what it is not: `reset` and `resume` are never answered, a crash stops the actor, and stopping goes leaves
-// first because nact forgets descendants (design §7).
+// The only import of nact. It is used for what it is good at (mailboxes, one handler at a time, the tree) and
+// kept from what it is not: `reset` and `resume` are never answered, a crash stops the actor, and stopping
+// goes leaves first because nact forgets descendants (design §7).
 
 import { dispatch, type Ref, spawn, start, stop } from 'nact';
 import type { ActorSpec, Address, Host } from './host.ts';

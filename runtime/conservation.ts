@@ -1,5 +1,5 @@
-// Conservation (design §3.7): what a stage read, it disposed of; what a stage wrote, the next one read; and every row of
-// every response is a part of a record or was refused. Pure: ledgers in, a table of checks out.
+// Conservation (design §3.7): what a stage read, it disposed of; what a stage wrote, the next one read; and
+// every row of every response is a part of a record or was refused. Pure: ledgers in, a table of checks out.
 
 import type { Cursor } from '../actors/connector.ts';
 import { addLedgers, EMPTY_LEDGER, imbalance, type Ledger, type Ledgers } from '../actors/ledger.ts';

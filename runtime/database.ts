@@ -1,5 +1,6 @@
-// ClickHouse as the process has it: the embedded engine kept alive as a child, or a server that may be away. The schema is
-// migrated as soon as it answers; until then the sink says that it is down, and consumption waits.
+// ClickHouse as the process has it: the embedded engine kept alive as a child, or a server that may be away.
+// The schema is migrated as soon as it answers; until then the sink says that it is down, and consumption
+// waits.
 
 import { join } from 'node:path';
 import { type BackoffPolicy, backoffMs } from '../actors/supervision.ts';

@@ -1,5 +1,5 @@
-// The dead letters, newest first, read from their topics. A cursor remembers for each partition how far back it was
-// read; one call reads a bounded stretch, so a rare reason may need several.
+// The dead letters, newest first, read from their topics. A cursor remembers for each partition how far back
+// it was read; one call reads a bounded stretch, so a rare reason may need several.
 
 import type { DeadLetter } from '../actors/domain/wire.ts';
 import type { Log, TopicPartition } from './log/log.ts';

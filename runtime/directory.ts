@@ -1,6 +1,6 @@
 // The directory of instrument actors: who lives where, under which shard, with which committed slots. It owns
-// liveness (a message to a stopped actor is silent) and the tree root ─ markets ─ market ─ shard ─ instrument. What a
-// look shows is the committed slot, so no answer ever mixes two revisions.
+// liveness (a message to a stopped actor is silent) and the tree root ─ markets ─ market ─ shard ─
+// instrument. What a look shows is the committed slot, so no answer ever mixes two revisions.
 
 import type { Behaviour } from '../actors/behaviour.ts';
 import type {

@@ -1,5 +1,6 @@
-// Keeps the embedded ClickHouse engine alive: it is a child process of ours, and when it ends without being told to it
-// is started again with backoff, on the same ports and the same data. Until it is back, the sink says it is down.
+// Keeps the embedded ClickHouse engine alive: it is a child process of ours, and when it ends without being
+// told to it is started again with backoff, on the same ports and the same data. Until it is back, the sink
+// says it is down.
 
 import { type BackoffPolicy, backoffMs } from '../actors/supervision.ts';
 import type { Clock, Draw } from './host.ts';

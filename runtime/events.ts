@@ -1,5 +1,6 @@
-// The supervisors' event log: every event gets a number and a time, stands in memory for the routes, goes to the service's
-// log, and is written to its topic in the background. A restart goes on counting where the topic ends.
+// The supervisors' event log: every event gets a number and a time, stands in memory for the routes, goes to
+// the service's log, and is written to its topic in the background. A restart goes on counting where the
+// topic ends.
 
 import type { Clock } from './host.ts';
 import type { Log } from './log/log.ts';

@@ -1,5 +1,6 @@
-// A consumer group hosted by this process: it joins, restores each partition it is assigned, runs a router for it,
-// and lets go in order. A router that crashed is restored from the log and started again within its budget.
+// A consumer group hosted by this process: it joins, restores each partition it is assigned, runs a router
+// for it, and lets go in order. A router that crashed is restored from the log and started again within its
+// budget.
 
 import { addRestart, NO_RESTARTS, type RestartPolicy, type RestartWindow } from '../actors/supervision.ts';
 import type { Address } from './host.ts';

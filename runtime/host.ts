@@ -1,5 +1,6 @@
-// The host: what carries behaviours. nact in production (actor-system.ts), a seeded scheduler in the simulator. A
-// message is handled by one actor at a time, in the order sent by one sender; handlers are synchronous.
+// The host: what carries behaviours. nact in production (actor-system.ts), a seeded scheduler in the
+// simulator. A message is handled by one actor at a time, in the order sent by one sender; handlers are
+// synchronous.
 
 import type { Behaviour } from '../actors/behaviour.ts';
 
@@ -18,7 +19,10 @@ export interface ActorSpec<State, Message, Effect> {
   readonly behaviour: Behaviour<State, Message, Effect>;
   /** Carries out one effect. May tell other actors; must not await. */
   perform(effect: Effect, self: Address<Message>): void;
-  /** The behaviour or an effect threw: the actor is stopped, its message is gone. Respawn from committed state. */
+  /**
+   * The behaviour or an effect threw: the actor is stopped, its message is gone. Respawn from committed
+   * state.
+   */
   crashed(error: unknown): void;
 }
 

@@ -1,6 +1,6 @@
-// What a look at the actors shows: the tree, a market's instruments by page, one instrument with its slots. Answers
-// come from the directory's committed slots, never from an actor's mailbox, so a look waits for nobody and costs
-// what it shows.
+// What a look at the actors shows: the tree, a market's instruments by page, one instrument with its slots.
+// Answers come from the directory's committed slots, never from an actor's mailbox, so a look waits for
+// nobody and costs what it shows.
 
 import type { Directory, Resident } from './directory.ts';
 import type { Address } from './host.ts';

@@ -1,5 +1,5 @@
-// Builds the adapters and the pipeline over them: what `start` and `replay` have in common. Opens in the order in which a
-// refusal costs least: the log's directory, then the engine.
+// Builds the adapters and the pipeline over them: what `start` and `replay` have in common. Opens in the
+// order in which a refusal costs least: the log's directory, then the engine.
 
 import { join } from 'node:path';
 import { findFeed, markets } from '../actors/feeds/markets.ts';

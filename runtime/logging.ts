@@ -1,5 +1,6 @@
-// The process's own log: JSON lines, one logger a service, each into logs/<service>.log (rotated, the active file keeps
-// its name) and to standard output. At a terminal people get a short line instead. The owner of pino.
+// The process's own log: JSON lines, one logger a service, each into logs/<service>.log (rotated, the active
+// file keeps its name) and to standard output. At a terminal people get a short line instead. The owner of
+// pino.
 
 import { appendFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +19,10 @@ export interface LogSettings {
   readonly stdout: ((line: string) => void) | null;
 }
 
-/** A file that is renamed to `.1` … `.5` when it is full. A disk that refuses a line is told about once, on stderr. */
+/**
+ * A file that is renamed to `.1` … `.5` when it is full. A disk that refuses a line is told about once, on
+ * stderr.
+ */
 export class RotatingFile {
   readonly #path: string;
   readonly #bytesMax: number;

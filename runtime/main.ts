@@ -1,5 +1,5 @@
-// The composition root of `bun run start`: configuration, ports, pipeline, the recorded sample once, signals. The ports
-// open first, so that whoever asks gets an honest "starting".
+// The composition root of `bun run start`: configuration, ports, pipeline, the recorded sample once, signals.
+// The ports open first, so that whoever asks gets an honest "starting".
 
 import { processVariables } from '../configs/load.ts';
 import manifest from '../package.json' with { type: 'json' };

@@ -1,4 +1,5 @@
-// Counts of what the services did in this process, for the line of progress, the rates and the replay's summary.
+// Counts of what the services did in this process, for the line of progress, the rates and the replay's
+// summary.
 
 import { CALENDAR_KEY, type Work } from '../actors/router-work.ts';
 import type { Clock } from './host.ts';

@@ -1,5 +1,5 @@
-// Near matches: which known names look like one that is unknown. By shared pairs of letters (the Dice coefficient),
-// which forgives a missing part, a swapped one and a typo alike.
+// Near matches: which known names look like one that is unknown. By shared pairs of letters (the Dice
+// coefficient), which forgives a missing part, a swapped one and a typo alike.
 
 function pairs(text: string): Set<string> {
   const upper = text.toUpperCase();
@@ -8,7 +8,9 @@ function pairs(text: string): Set<string> {
   return all;
 }
 
-/** Up to `limit` of `names` that share at least a quarter of their letter pairs with `wanted`, nearest first. */
+/**
+ * Up to `limit` of `names` that share at least a quarter of their letter pairs with `wanted`, nearest first.
+ */
 export function nearest(names: readonly string[], wanted: string, limit: number): string[] {
   const target = pairs(wanted);
   const scored: { name: string; score: number }[] = [];

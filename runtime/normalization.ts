@@ -1,5 +1,5 @@
-// Normalization at work on a batch: each record on its own, so that a defect in one touches that one. Calendar messages
-// are sent to every partition of the ticks, because an instrument may live in any.
+// Normalization at work on a batch: each record on its own, so that a defect in one touches that one.
+// Calendar messages are sent to every partition of the ticks, because an instrument may live in any.
 
 import type { Batch } from '../actors/batch.ts';
 import { reject } from '../actors/domain/rejection.ts';

@@ -1,5 +1,5 @@
-// From configuration to the options that each part declares: the one place where names in YAML meet names in code. What
-// is configured and cannot be done comes out as warnings, to be said at start.
+// From configuration to the options that each part declares: the one place where names in YAML meet names in
+// code. What is configured and cannot be done comes out as warnings, to be said at start.
 
 import type {
   AggregationOptions,

@@ -1,11 +1,11 @@
-// Reads what the parking topic holds of one instrument. The topic is shared by the quarantined instruments of a
-// partition and bounded, so a filtered scan from where the instrument was last drained is all it takes.
+// Reads what the parking topic holds of one instrument. The topic is shared by the quarantined instruments of
+// a partition and bounded, so a filtered scan from where the instrument was last drained is all it takes.
 
 import type { Batch, Log, TopicPartition } from './log/log.ts';
 
 /**
- * Up to `recordsMax` parked records of `instrument` from `fromOffset`, in order. Empty when there are no more;
- * `nextOffset` is where to go on.
+ * Up to `recordsMax` parked records of `instrument` from `fromOffset`, in order. Empty when there are no
+ * more; `nextOffset` is where to go on.
  */
 export async function readParked(
   log: Log,

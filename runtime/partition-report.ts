@@ -1,5 +1,5 @@
-// What a partition tells the supervisor's log of its instruments: notes, defects, quarantines and releases, with the
-// cause, what was decided, and the budget that is left.
+// What a partition tells the supervisor's log of its instruments: notes, defects, quarantines and releases,
+// with the cause, what was decided, and the budget that is left.
 
 import type { FoldReply } from '../actors/instrument.ts';
 import type { Directory } from './directory.ts';

@@ -1,5 +1,5 @@
-// One assigned partition at work: the router actor and the effects it asks for. Every answer of the log, the sink, the
-// directory or the clock comes back as a message; nothing here decides.
+// One assigned partition at work: the router actor and the effects it asks for. Every answer of the log, the
+// sink, the directory or the clock comes back as a message; nothing here decides.
 
 import type { Batch } from '../actors/batch.ts';
 import type { FoldReply } from '../actors/instrument.ts';

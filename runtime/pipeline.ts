@@ -1,5 +1,5 @@
-// The pipeline as one object: log, ClickHouse, services and connectors, built from configuration. `bun run start` puts
-// ports in front of it, `bun run replay` feeds it and leaves; both run exactly this.
+// The pipeline as one object: log, ClickHouse, services and connectors, built from configuration. `bun run
+// start` puts ports in front of it, `bun run replay` feeds it and leaves; both run exactly this.
 
 import { aggregationStage, refold } from '../actors/aggregate.ts';
 import { assessmentStage } from '../actors/assess.ts';

@@ -1,5 +1,6 @@
-// The platform: the hosted services, their groups and the tree above them, built from parts that somebody else made.
-// It starts in the order of the pipeline and drains in the same order, so that what is upstream stops first.
+// The platform: the hosted services, their groups and the tree above them, built from parts that somebody
+// else made. It starts in the order of the pipeline and drains in the same order, so that what is upstream
+// stops first.
 //
 //   root ─ markets ─ <market> ─ shard ─ instruments        services ─ <service> ─ partition routers
 

@@ -1,4 +1,5 @@
-// The service ports of this process: opened before the pipeline is built, filled with their routes once it is.
+// The service ports of this process: opened before the pipeline is built, filled with their routes once it
+// is.
 
 import { systemClock } from './clock.ts';
 import { deadLettersView } from './dead-letters.ts';

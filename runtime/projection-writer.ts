@@ -1,6 +1,6 @@
-// Group commit in front of the sink: while one insert of a topic is under way, batches of its other partitions queue
-// and the next insert takes all of them. So inserts are few and large under load, and immediate when there is
-// little. A row that the sink cannot take is found by halving, and refused alone.
+// Group commit in front of the sink: while one insert of a topic is under way, batches of its other
+// partitions queue and the next insert takes all of them. So inserts are few and large under load, and
+// immediate when there is little. A row that the sink cannot take is found by halving, and refused alone.
 
 import type { Batch } from '../actors/batch.ts';
 import { type Rejection, reject } from '../actors/domain/rejection.ts';
@@ -35,7 +35,9 @@ export class ProjectionWriter {
     this.#settings = settings;
   }
 
-  /** Resolves when the batch is durable. Rejects with a Fault when the sink is out of order: try again later. */
+  /**
+   * Resolves when the batch is durable. Rejects with a Fault when the sink is out of order: try again later.
+   */
   write(batch: Batch): Promise<readonly Refused[]> {
     const values: Uint8Array[] = [];
     const offsets: number[] = [];

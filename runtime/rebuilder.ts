@@ -1,6 +1,7 @@
-// The rebuilder: observations older than an instrument's retained window. Once silver covers them, each touched
-// instrument is read back whole around the touched days and folded by the same functions as live; row versions are
-// functions of the set of versions, so a rebuilt row and a live one can never disagree on which is newer.
+// The rebuilder: observations older than an instrument's retained window. Once silver covers them, each
+// touched instrument is read back whole around the touched days and folded by the same functions as live; row
+// versions are functions of the set of versions, so a rebuilt row and a live one can never disagree on which
+// is newer.
 
 import type { Batch } from '../actors/batch.ts';
 import { reject } from '../actors/domain/rejection.ts';

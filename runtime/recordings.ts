@@ -1,4 +1,5 @@
-// Recordings as responses: the bundled sample, and files and folders of the user's own. One file is held at a time.
+// Recordings as responses: the bundled sample, and files and folders of the user's own. One file is held at a
+// time.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
@@ -13,7 +14,9 @@ interface SampleFile {
   readonly takenAt: string;
 }
 
-/** The bundled sample. A file that does not have the hash of the manifest is an error: it was changed or cut. */
+/**
+ * The bundled sample. A file that does not have the hash of the manifest is an error: it was changed or cut.
+ */
 export async function* sampleResponses(tenantId: string): AsyncIterable<Response> {
   const manifest: { files: SampleFile[] } = JSON.parse(
     readFileSync(join(SAMPLE_DIR, 'manifest.json'), 'utf8'),

@@ -1,5 +1,5 @@
-// Replays responses into the log: carries out what the connector's behaviour decides. Reads each file once, parses it
-// with the feed that recognises it, and waits while the readers behind it are too far back.
+// Replays responses into the log: carries out what the connector's behaviour decides. Reads each file once,
+// parses it with the feed that recognises it, and waits while the readers behind it are too far back.
 
 import {
   type ConnectorEffect,
@@ -169,7 +169,9 @@ export class ReplaySource {
     return { kind: 'appended' };
   }
 
-  /** Each run's calendar goes to every partition of its market, unless an earlier run of us closed it as far. */
+  /**
+   * Each run's calendar goes to every partition of its market, unless an earlier run of us closed it as far.
+   */
   async #closeCalendar(ends: Readonly<Record<string, number>>): Promise<ConnectorMessage> {
     await this.#plan.settled();
     const outputs: Outgoing[] = [];

@@ -1,5 +1,5 @@
-// Restore: everything a group stored for a partition, read in one scan on assignment. Router state is decoded at
-// once; instrument parts stay packed until the actor is first needed.
+// Restore: everything a group stored for a partition, read in one scan on assignment. Router state is decoded
+// at once; instrument parts stay packed until the actor is first needed.
 
 import { storedRunKey } from '../actors/calendar.ts';
 import { present } from '../actors/domain/invariant.ts';
@@ -17,7 +17,9 @@ export interface Restored {
   readonly parts: PackedParts;
 }
 
-/** Reads the stored state of a partition. Throws what the log throws; a malformed router entry is a Defect. */
+/**
+ * Reads the stored state of a partition. Throws what the log throws; a malformed router entry is a Defect.
+ */
 export async function restorePartition(member: Member, of: TopicPartition): Promise<Restored> {
   const parts: PackedParts = new Map();
   const calendar = new Map<string, number>();

@@ -1,5 +1,6 @@
-// Each service as its port sees it: health with dependencies and a cause, readiness, information, lag, ledger, metrics.
-// Health is honest: 503 whenever the service cannot do its own job, and 200 when only somebody else cannot.
+// Each service as its port sees it: health with dependencies and a cause, readiness, information, lag,
+// ledger, metrics. Health is honest: 503 whenever the service cannot do its own job, and 200 when only
+// somebody else cannot.
 
 import type { Database } from './database.ts';
 import type { AnswerCache } from './http/answer-cache.ts';

@@ -1,5 +1,5 @@
-// The table of services: a name, a port, a consumer group, its inputs and where its outputs go. Everything that
-// differs between services and can be said as a value stands here.
+// The table of services: a name, a port, a consumer group, its inputs and where its outputs go. Everything
+// that differs between services and can be said as a value stands here.
 
 import type { Destination } from '../actors/stage.ts';
 import type { TopicSpec } from './log/log.ts';
@@ -110,7 +110,10 @@ export function parkingTopic(group: GroupName): string {
   return `${group}.parked.v1`;
 }
 
-/** Every topic of the platform. The record topics share their number of partitions, so that keys stay together. */
+/**
+ * Every topic of the platform. The record topics share their number of partitions, so that keys stay
+ * together.
+ */
 export function topicSpecs(markets: readonly string[], partitions: number, retentionMs: number): TopicSpec[] {
   const plain = [
     ...markets.map(rawTopic),

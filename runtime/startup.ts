@@ -1,5 +1,5 @@
-// What can refuse a start: the configuration, a directory, a port, the engine. Each refusal says what, where and what to
-// do; the process leaves with 78 (EX_CONFIG) and its last line is JSON.
+// What can refuse a start: the configuration, a directory, a port, the engine. Each refusal says what, where
+// and what to do; the process leaves with 78 (EX_CONFIG) and its last line is JSON.
 
 import { markets } from '../actors/feeds/markets.ts';
 import { type Config, loadConfig } from '../configs/load.ts';

@@ -1,5 +1,5 @@
-// Metrics of a service in Prometheus terms: the owner of prom-client. One registry a service port; labels are bounded
-// (markets, kinds, topics, partitions), never instruments.
+// Metrics of a service in Prometheus terms: the owner of prom-client. One registry a service port; labels are
+// bounded (markets, kinds, topics, partitions), never instruments.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { PartitionLag } from './log/log.ts';

@@ -1,5 +1,5 @@
-// What a person at the terminal sees: what runs where, a live line of progress, warnings as they come. Machines get the
-// JSON lines instead; see logging.ts.
+// What a person at the terminal sees: what runs where, a live line of progress, warnings as they come.
+// Machines get the JSON lines instead; see logging.ts.
 
 import type { Meter } from './meter.ts';
 

@@ -1,5 +1,6 @@
-// What the HTTP layer may see of a running process. Views answer from memory or from the log, are bounded, and
-// never walk what they do not show. The composition root fills them in; routes under http/ only shape JSON.
+// What the HTTP layer may see of a running process. Views answer from memory or from the log, are bounded,
+// and never walk what they do not show. The composition root fills them in; routes under http/ only shape
+// JSON.
 
 import type { DeadLetter } from '../actors/domain/wire.ts';
 import type { PartitionLag } from './log/log.ts';

@@ -1,5 +1,6 @@
-// Makes sample/ from a folder of recordings: `bun scripts/bundle-sample.ts <folder>`. Each file is compressed, its hash
-// and the time it counts as taken are written to the manifest. Run by hand when the sample changes.
+// Makes sample/ from a folder of recordings: `bun scripts/bundle-sample.ts <folder>`. Each file is
+// compressed, its hash and the time it counts as taken are written to the manifest. Run by hand when the
+// sample changes.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';

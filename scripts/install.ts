@@ -1,6 +1,7 @@
 // Installs the dependencies from bun.lock: one line of progress on stderr, one sentence when it fails.
-// Two at once: the second waits and then finds the work done. The lock is an exclusive SQLite transaction, held
-// by the operating system for the life of the process, so that an installer which was killed leaves none behind.
+// Two at once: the second waits and then finds the work done. The lock is an exclusive SQLite transaction,
+// held by the operating system for the life of the process, so that an installer which was killed leaves none
+// behind.
 
 import { Database } from 'bun:sqlite';
 import { mkdirSync } from 'node:fs';

@@ -1,7 +1,8 @@
 // The door that every script of package.json goes through: `bun scripts/run.ts <target.ts> [arguments]`.
-// It installs from the lockfile when node_modules does not match it, then becomes the target: the same process
-// by execve, so signals, terminal, `import.meta.main` and exit code are the target's own and no wrapper stays.
-// Nothing here needs a dependency. Container images install at build time and start runtime/main.ts directly.
+// It installs from the lockfile when node_modules does not match it, then becomes the target: the same
+// process by execve, so signals, terminal, `import.meta.main` and exit code are the target's own and no
+// wrapper stays. Nothing here needs a dependency. Container images install at build time and start
+// runtime/main.ts directly.
 
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -1,6 +1,6 @@
-// Whether node_modules holds what bun.lock asks for: a stamp inside it carries the hash of bun.lock, package.json
-// and the platform they were installed for. Reading it takes under a millisecond and needs no dependency.
-// Whoever deletes single packages by hand deletes node_modules: the stamp does not look inside.
+// Whether node_modules holds what bun.lock asks for: a stamp inside it carries the hash of bun.lock,
+// package.json and the platform they were installed for. Reading it takes under a millisecond and needs no
+// dependency. Whoever deletes single packages by hand deletes node_modules: the stamp does not look inside.
 
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -12,7 +12,10 @@ function part(of: string | number | null): string {
     .slice(0, PART_CHARS_MAX);
 }
 
-/** A question's key. Equal questions have equal keys; others differ in a readable part or in the hash at the end. */
+/**
+ * A question's key. Equal questions have equal keys; others differ in a readable part or in the hash at the
+ * end.
+ */
 export function queryKey(query: GoldQuery): string {
   const { kind, market, run, location, startDate, endDate, barSize, type, windowSize, limit, cursor } = query;
   const days = startDate === endDate ? part(startDate) : `${part(startDate)}..${part(endDate)}`;
@@ -23,7 +26,10 @@ export function queryKey(query: GoldQuery): string {
   return `${kind}:${part(market)}:${part(run)}:${part(location)}:${days}:${size}${tail}`;
 }
 
-/** Keys that a change of this instrument can make wrong: its own and those that leave market, run or location open. */
+/**
+ * Keys that a change of this instrument can make wrong: its own and those that leave market, run or location
+ * open.
+ */
 export function patternsOf(market: string, run: string, location: string): string[] {
   const patterns: string[] = [];
   for (const m of [market, null]) {

@@ -1,5 +1,6 @@
-// Starts and stops the embedded ClickHouse engine: a child process with the genuine server inside. One directory, one
-// engine; acknowledged inserts survive its death. Keeping it alive is the runtime's decision, not made here.
+// Starts and stops the embedded ClickHouse engine: a child process with the genuine server inside. One
+// directory, one engine; acknowledged inserts survive its death. Keeping it alive is the runtime's decision,
+// not made here.
 
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,8 @@
-// The entry of the engine's own process: the genuine ClickHouse of the chdb package, run as clickhouse-local with its
-// HTTP and native listeners opened. It ends when its standard input closes, so it never outlives its parent.
-//   bun clickhouse-engine.ts <library> <directory> <http port> <tcp port> [further arguments of clickhouse-local …]
+// The entry of the engine's own process: the genuine ClickHouse of the chdb package, run as clickhouse-local
+// with its HTTP and native listeners opened. It ends when its standard input closes, so it never outlives its
+// parent.
+// bun clickhouse-engine.ts <library> <directory> <http port> <tcp port> [further arguments of
+// clickhouse-local …]
 
 import { dlopen, FFIType, ptr } from 'bun:ffi';
 import { rmSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// ClickHouse through its client: the owner of the client library, and the sink that projection writes to. Errors come
-// out as Faults that say whether the same call may go through later.
+// ClickHouse through its client: the owner of the client library, and the sink that projection writes to.
+// Errors come out as Faults that say whether the same call may go through later.
 
 import { Readable } from 'node:stream';
 import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
@@ -116,7 +116,10 @@ export function clickhouseSink(clickhouse: ClickHouse): Sink {
   };
 }
 
-/** The position and the content: rows of another log that stand at the same position are never taken for these. */
+/**
+ * The position and the content: rows of another log that stand at the same position are never taken for
+ * these.
+ */
 function tokenOf(rows: Rows, body: Uint8Array): string {
   return `${rows.token.slice(0, 200)}#${Bun.hash.xxHash64(body).toString(16)}`;
 }

@@ -1,5 +1,6 @@
-// Exports of the gold tables: each as <table>.csv and <table>.parquet, sorted by its natural key, so that two exports of
-// equal tables are equal files but for the processing times. Bars come in the order of columns that is agreed on.
+// Exports of the gold tables: each as <table>.csv and <table>.parquet, sorted by its natural key, so that two
+// exports of equal tables are equal files but for the processing times. Bars come in the order of columns
+// that is agreed on.
 
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// The embedded cache: bounded, in this process. The oldest entry makes room for the newest; expiry is by the clock that
-// is passed in.
+// The embedded cache: bounded, in this process. The oldest entry makes room for the newest; expiry is by the
+// clock that is passed in.
 
 import type { Cache, CacheStats } from './sink.ts';
 

@@ -1,5 +1,5 @@
-// Migrations: what the database looks like, step by step, recorded and idempotent. A step that was applied and has
-// changed since is refused, because two machines would disagree about what the number means.
+// Migrations: what the database looks like, step by step, recorded and idempotent. A step that was applied
+// and has changed since is refused, because two machines would disagree about what the number means.
 
 import type { ClickHouse } from './clickhouse.ts';
 import { Fault } from './sink.ts';

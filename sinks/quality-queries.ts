@@ -1,5 +1,5 @@
-// Reads of anomalies and quality scores for the quality routes. Windows are by ingestion time: when a record was
-// assessed, never when it was delivered. A score is high from 0.9 and low below 0.7.
+// Reads of anomalies and quality scores for the quality routes. Windows are by ingestion time: when a record
+// was assessed, never when it was delivered. A score is high from 0.9 and low below 0.7.
 
 import type { ClickHouse } from './clickhouse.ts';
 import { DATABASE } from './table.ts';

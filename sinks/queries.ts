@@ -1,5 +1,5 @@
-// Reads of the gold tables for the query routes: filters, key order, cursor paging. Every value goes in as a query
-// parameter; names of columns and tables are this file's own.
+// Reads of the gold tables for the query routes: filters, key order, cursor paging. Every value goes in as a
+// query parameter; names of columns and tables are this file's own.
 
 import type { ClickHouse } from './clickhouse.ts';
 import { DATABASE } from './table.ts';
@@ -195,7 +195,10 @@ export async function stats(clickhouse: ClickHouse): Promise<Stats> {
   return { tables: Object.fromEntries(tables.map(({ name, n }) => [name, n])), markets };
 }
 
-/** Every version of an instrument's ticks with interval start in [fromUs, toUs), with the wire's names and units. */
+/**
+ * Every version of an instrument's ticks with interval start in [fromUs, toUs), with the wire's names and
+ * units.
+ */
 export async function silverTicks(
   clickhouse: ClickHouse,
   instrument: string,

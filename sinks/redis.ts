@@ -1,5 +1,5 @@
-// The cache on Redis: the owner of ioredis. Redis may be down, slow, flushed or full at any moment: a failure is a miss,
-// counted and never thrown, and the answer comes from ClickHouse.
+// The cache on Redis: the owner of ioredis. Redis may be down, slow, flushed or full at any moment: a failure
+// is a miss, counted and never thrown, and the answer comes from ClickHouse.
 
 import { Redis } from 'ioredis';
 import type { Cache, CacheStats } from './sink.ts';

@@ -1,5 +1,5 @@
-// Where results go: the ports that ClickHouse and the cache fit behind. Writes are idempotent: the same rows again,
-// under the same token, change nothing, so a lost reply is retried safely.
+// Where results go: the ports that ClickHouse and the cache fit behind. Writes are idempotent: the same rows
+// again, under the same token, change nothing, so a lost reply is retried safely.
 
 /** The outside failed. `retryable` says whether the same call may go through later. */
 export class Fault extends Error {

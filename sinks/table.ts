@@ -1,5 +1,6 @@
-// How a table is described: its columns, its key, and how records of a topic become its rows. The mapping is done by
-// ClickHouse itself while it parses the records, so a row costs this process the copy of its bytes and no more.
+// How a table is described: its columns, its key, and how records of a topic become its rows. The mapping is
+// done by ClickHouse itself while it parses the records, so a row costs this process the copy of its bytes
+// and no more.
 
 export interface Column {
   readonly name: string;

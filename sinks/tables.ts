@@ -1,5 +1,6 @@
-// The tables of carbon_ingestion that projection writes. Every table has a natural key and a version, so the same
-// record written again changes nothing; gold is partitioned by delivery date, never by when it was processed.
+// The tables of carbon_ingestion that projection writes. Every table has a natural key and a version, so the
+// same record written again changes nothing; gold is partitioned by delivery date, never by when it was
+// processed.
 
 import {
   type Column,
@@ -162,8 +163,8 @@ export const bars: Table = {
 };
 
 /**
- * By far the most rows, so no envelope: its event_id follows from the key and the version. Partitioned by month: a day
- * of all nodes has a million rows, a year of days would have too many parts.
+ * By far the most rows, so no envelope: its event_id follows from the key and the version. Partitioned by
+ * month: a day of all nodes has a million rows, a year of days would have too many parts.
  */
 export const metrics: Table = {
   ...gold,

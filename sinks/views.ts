@@ -1,5 +1,5 @@
-// Views: the typed tables of trades and curves, and the quality summary, as selections from the tables that hold the
-// rows. One fact is stored once.
+// Views: the typed tables of trades and curves, and the quality summary, as selections from the tables that
+// hold the rows. One fact is stored once.
 
 import { DATABASE } from './table.ts';
 

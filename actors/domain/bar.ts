@@ -1,5 +1,5 @@
-// OHLC bars: a fold over the observations of one stretch of time, in event-time order. A bar is a function of the set
-// of versions alone: no arrival order, batch or restart shows in it (design §2).
+// OHLC bars: a fold over the observations of one stretch of time, in event-time order. A bar is a function of
+// the set of versions alone: no arrival order, batch or restart shows in it (design §2).
 
 import { fromMicros, MICROS, quotient } from './micros.ts';
 import { changesOf, currentOf, type Observation } from './observation.ts';
@@ -128,8 +128,8 @@ function exactTwap(observations: readonly Observation[]): number {
 }
 
 /**
- * The version column that ClickHouse compares: epoch·2⁴⁰ + 2·revision + final. Grows with the content, is the same on
- * every machine; the epoch rises only when a reprocess runs under changed rules.
+ * The version column that ClickHouse compares: epoch·2⁴⁰ + 2·revision + final. Grows with the content, is the
+ * same on every machine; the epoch rises only when a reprocess runs under changed rules.
  */
 export function rowVersion(epoch: number, revision: number, final: boolean): number {
   return epoch * 2 ** 40 + 2 * revision + (final ? 1 : 0);

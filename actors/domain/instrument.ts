@@ -16,7 +16,9 @@ export function instrumentId(of: Instrument): string {
   return `${of.market}:${of.run}:${of.location}`;
 }
 
-/** The parts of an id, or why it is none. A location is 1–128 printable ASCII characters and may hold a colon. */
+/**
+ * The parts of an id, or why it is none. A location is 1–128 printable ASCII characters and may hold a colon.
+ */
 export function parseInstrumentId(id: string): Instrument | Rejection {
   const first = id.indexOf(':');
   const second = id.indexOf(':', first + 1);

@@ -1,5 +1,6 @@
-// Exact prices and quantities: whole millionths ($/MWh or MWh) as safe integers. Sums of them are exact; a result is
-// one division, so it is the double nearest to the true quotient and equals what an exact oracle gives.
+// Exact prices and quantities: whole millionths ($/MWh or MWh) as safe integers. Sums of them are exact; a
+// result is one division, so it is the double nearest to the true quotient and equals what an exact oracle
+// gives.
 
 import { invariant } from './invariant.ts';
 
@@ -7,7 +8,10 @@ export const MICROS = 1_000_000;
 /** Largest magnitude of one value, in millionths: a billion. */
 const MICROS_MAX = 1e15;
 
-/** A value with at most six decimals, as millionths. Throws a Defect for what normalization should have refused. */
+/**
+ * A value with at most six decimals, as millionths. Throws a Defect for what normalization should have
+ * refused.
+ */
 export function toMicros(value: number): number {
   const micros = Math.round(value * MICROS);
   invariant(Math.abs(micros) <= MICROS_MAX, `${value} is out of the range of prices and quantities`);

@@ -1,5 +1,6 @@
-// Observations: a price (or trade) of one interval with every distinct version that was published of it. A version is
-// known by (publication, hash of its values); the greatest is the observation's value, whenever it arrived.
+// Observations: a price (or trade) of one interval with every distinct version that was published of it. A
+// version is known by (publication, hash of its values); the greatest is the observation's value, whenever it
+// arrived.
 
 import { type Rejection, reject } from './rejection.ts';
 

@@ -1,8 +1,8 @@
-// Operating days and hour endings: the market's labels for time. Labels are computed from instants and never used for
-// order. A civil zone has days of 23, 24 and 25 hours; a fixed offset always 24.
+// Operating days and hour endings: the market's labels for time. Labels are computed from instants and never
+// used for order. A civil zone has days of 23, 24 and 25 hours; a fixed offset always 24.
 //
-// The hour ending follows the operators' own labels under US daylight saving: in spring hour 3 is absent, in fall the
-// repeated hour is 25 and stands between 2 and 3.
+// The hour ending follows the operators' own labels under US daylight saving: in spring hour 3 is absent, in
+// fall the repeated hour is 25 and stands between 2 and 3.
 
 import type { MarketZone } from './market.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from './time.ts';

@@ -1,5 +1,5 @@
-// The observations of one operating day in few bytes. The ordinary day (prices on the run's grid, one version each)
-// is packed in columns of 13 bytes an observation; a day with corrections or trades is written out.
+// The observations of one operating day in few bytes. The ordinary day (prices on the run's grid, one version
+// each) is packed in columns of 13 bytes an observation; a day with corrections or trades is written out.
 //
 //   lean: [dayStartMs f64][stepMs u32][count u32][publications u8][each f64] then by column:
 //         slot u16 · price i32 (millionths) · publication index u8 · hash 6 bytes

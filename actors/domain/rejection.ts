@@ -1,5 +1,5 @@
-// Rejections: input that we refuse, as a value with a reason. A rejected record becomes a dead letter that keeps
-// its origin; nothing is thrown and nothing else of the batch is touched.
+// Rejections: input that we refuse, as a value with a reason. A rejected record becomes a dead letter that
+// keeps its origin; nothing is thrown and nothing else of the batch is touched.
 
 export type RejectionReason =
   | 'malformed_json'

@@ -1,8 +1,9 @@
-// Rolling metrics: functions of the last n observations by event time as of the end of an hour, refolded in event-time
-// order from exact values. A window may be shorter than n while there are at least `minSamples`.
+// Rolling metrics: functions of the last n observations by event time as of the end of an hour, refolded in
+// event-time order from exact values. A window may be shorter than n while there are at least `minSamples`.
 //
-// Formulas: mean Σx/n; standard deviation √(Σ(x−mean)²/(n−1)) (sample); volatility = the standard deviation of the
-// first differences of price; percentiles by linear interpolation between order statistics (Hyndman–Fan type 7).
+// Formulas: mean Σx/n; standard deviation √(Σ(x−mean)²/(n−1)) (sample); volatility = the standard deviation
+// of the first differences of price; percentiles by linear interpolation between order statistics
+// (Hyndman–Fan type 7).
 
 import { vwapOf } from './bar.ts';
 import { MICROS } from './micros.ts';

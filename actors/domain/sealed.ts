@@ -1,5 +1,5 @@
-// Sealed bytes: how a part of a state is stored. A version byte and a checksum stand before the body, so that a
-// damaged or foreign part is always noticed and never read as a number.
+// Sealed bytes: how a part of a state is stored. A version byte and a checksum stand before the body, so that
+// a damaged or foreign part is always noticed and never read as a number.
 //
 //   [version u8][checksum u64 of version and body][body …]
 

@@ -1,6 +1,7 @@
-// Instants. Inside the platform a point in time is a whole number of milliseconds since the Unix epoch, in UTC,
-// and its name ends in `Ms`; on the wire it is whole microseconds and its name ends in `Us` or is a field of the
-// wire schema. Intervals are half-open, [startMs, endMs). Operating days and hour endings live in operating-day.ts.
+// Instants. Inside the platform a point in time is a whole number of milliseconds since the Unix epoch, in
+// UTC, and its name ends in `Ms`; on the wire it is whole microseconds and its name ends in `Us` or is a
+// field of the wire schema. Intervals are half-open, [startMs, endMs). Operating days and hour endings live
+// in operating-day.ts.
 
 export const SECOND_MS = 1_000;
 export const MINUTE_MS = 60_000;
@@ -24,7 +25,10 @@ export function formatUtc(ms: number): string {
 
 const OFFSET_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/;
 
-/** An ISO 8601 time that says its offset (`Z`, `-00:00`, `+05:30`), or null. A time without an offset is refused. */
+/**
+ * An ISO 8601 time that says its offset (`Z`, `-00:00`, `+05:30`), or null. A time without an offset is
+ * refused.
+ */
 export function parseInstant(text: string): number | null {
   if (!OFFSET_TIME.test(text)) return null;
   const ms = Date.parse(text.endsWith('-00:00') ? `${text.slice(0, -6)}Z` : text);

@@ -1,5 +1,6 @@
-// Watermarks: how far an instrument's event time is settled. Its own greatest event time minus the allowed lateness,
-// or where a calendar message moved it; part of its state, never decreasing, a function of what the instrument saw.
+// Watermarks: how far an instrument's event time is settled. Its own greatest event time minus the allowed
+// lateness, or where a calendar message moved it; part of its state, never decreasing, a function of what the
+// instrument saw.
 
 export interface EventTime {
   /** Greatest event time seen; null before the first observation. */

@@ -4,7 +4,9 @@
 
 export const SCHEMA_VERSION = '1.0.0';
 
-/** On every event. `event_id` is a hash of the version's identity, so the same fact has the same id anywhere. */
+/**
+ * On every event. `event_id` is a hash of the version's identity, so the same fact has the same id anywhere.
+ */
 export interface Envelope {
   readonly event_id: string;
   /** Equal on every hop of one raw record. */

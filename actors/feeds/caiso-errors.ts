@@ -1,5 +1,6 @@
-// What CAISO answers when it does not answer: an error document under HTTP 200, or its throttle page under 429 or 200.
-// Told apart by content, because the status says nothing. "No data" is an answer; the others are failures.
+// What CAISO answers when it does not answer: an error document under HTTP 200, or its throttle page under
+// 429 or 200. Told apart by content, because the status says nothing. "No data" is an answer; the others are
+// failures.
 
 import type { RefusedResponse } from './feed.ts';
 

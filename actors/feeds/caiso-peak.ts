@@ -1,5 +1,6 @@
-// On-peak hours of the Western power market: hour ending 7 to 22, Monday to Saturday, except the six holidays that
-// NERC names. Hubs such as TH_SP15_GEN_ONPEAK-APND are priced only then, and their OFFPEAK twins only otherwise.
+// On-peak hours of the Western power market: hour ending 7 to 22, Monday to Saturday, except the six holidays
+// that NERC names. Hubs such as TH_SP15_GEN_ONPEAK-APND are priced only then, and their OFFPEAK twins only
+// otherwise.
 
 import type { MarketCalendar } from '../domain/operating-day.ts';
 
@@ -13,7 +14,9 @@ export function isOnPeak(calendar: MarketCalendar, startMs: number): boolean {
 
 const holidays = new Map<number, ReadonlySet<string>>();
 
-/** New Year, Memorial Day, Independence Day, Labor Day, Thanksgiving, Christmas; a Sunday one moves to Monday. */
+/**
+ * New Year, Memorial Day, Independence Day, Labor Day, Thanksgiving, Christmas; a Sunday one moves to Monday.
+ */
 function isHoliday(date: string): boolean {
   const year = Number(date.slice(0, 4));
   const known = holidays.get(year) ?? new Set(holidaysOf(year));

@@ -1,5 +1,6 @@
-// CAISO: the market, and its OASIS feed. A response is CSV, XML or a zip of either; what it is shows in its content.
-// Rows come unsorted and one component each; times are read from the GMT columns, the labels are kept as they stand.
+// CAISO: the market, and its OASIS feed. A response is CSV, XML or a zip of either; what it is shows in its
+// content. Rows come unsorted and one component each; times are read from the GMT columns, the labels are
+// kept as they stand.
 
 import type { MarketSpec, MarketZone } from '../domain/market.ts';
 import { type MarketCalendar, marketCalendar } from '../domain/operating-day.ts';

@@ -1,6 +1,6 @@
-// What a feed is: the bytes of one response of one operator → raw records, in interval order, with a ledger in
-// which every row of the response is used or refused. A new market is one file beside this one: it exports its
-// MarketSpec and its Feeds, and `markets.ts` lists it.
+// What a feed is: the bytes of one response of one operator → raw records, in interval order, with a ledger
+// in which every row of the response is used or refused. A new market is one file beside this one: it exports
+// its MarketSpec and its Feeds, and `markets.ts` lists it.
 
 import type { MarketSpec } from '../domain/market.ts';
 import type { Rejection } from '../domain/rejection.ts';
@@ -24,7 +24,9 @@ export interface RefusedRow extends Rejection {
   readonly text: string;
 }
 
-/** Why a whole response gave no records. `no_data` is an answer; the others are failures of different kinds. */
+/**
+ * Why a whole response gave no records. `no_data` is an answer; the others are failures of different kinds.
+ */
 export interface RefusedResponse extends Omit<Rejection, 'reason'> {
   readonly reason:
     | 'no_data'

@@ -1,5 +1,5 @@
-// Joins the rows of one response into observations: one raw record a (run, location, interval) with every component
-// that was found, values verbatim, and a ledger in which each row is used or refused.
+// Joins the rows of one response into observations: one raw record a (run, location, interval) with every
+// component that was found, values verbatim, and a ledger in which each row is used or refused.
 
 import { type RejectionReason, reject } from '../domain/rejection.ts';
 import type { RawRecord } from '../domain/wire.ts';
@@ -61,7 +61,10 @@ export class Joiner {
     this.#refused.push({ ...reject(reason, detail, field), row, text: text.slice(0, ROW_CHARS_MAX) });
   }
 
-  /** Uses a row, or refuses it: text that is no plain number, a bad interval, a component given twice and unlike. */
+  /**
+   * Uses a row, or refuses it: text that is no plain number, a bad interval, a component given twice and
+   * unlike.
+   */
   add(row: ComponentRow, original: () => string): void {
     if (!NUMBER.test(row.text)) {
       const detail = `${row.component} is '${row.text.slice(0, 40)}', expected a plain decimal number`;
@@ -100,7 +103,10 @@ export class Joiner {
     return this.#gathered.values();
   }
 
-  /** Records in interval order, then by location. `publicationMs`: what the operator says, else when it was taken. */
+  /**
+   * Records in interval order, then by location. `publicationMs`: what the operator says, else when it was
+   * taken.
+   */
   finish(publicationMs: number | null): Parsed {
     const publication = (publicationMs ?? this.#response.takenMs) * 1_000;
     const records = [...this.#gathered.values()].map((each) => this.#record(each, publication));

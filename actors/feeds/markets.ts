@@ -1,5 +1,5 @@
-// The markets that the product knows, and the feeds that read them. A new market is a file beside this one and a
-// line here.
+// The markets that the product knows, and the feeds that read them. A new market is a file beside this one
+// and a line here.
 
 import type { MarketSpec } from '../domain/market.ts';
 import { caiso, caisoOasis } from './caiso.ts';

@@ -1,5 +1,6 @@
-// MISO does not publish the energy component, but LMP − congestion − loss is the same for every node of an interval:
-// the strongest check a file offers. Exact decimal arithmetic; a spread beyond rounding is a warning on the file.
+// MISO does not publish the energy component, but LMP − congestion − loss is the same for every node of an
+// interval: the strongest check a file offers. Exact decimal arithmetic; a spread beyond rounding is a
+// warning on the file.
 
 import type { Joiner } from './joiner.ts';
 

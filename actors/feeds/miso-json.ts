@@ -1,5 +1,5 @@
-// MISO's public API: five-minute ex-post prices (a table of strings) and ex-ante hub prices. Labels say when an
-// interval ends, in Eastern Standard Time without an offset.
+// MISO's public API: five-minute ex-post prices (a table of strings) and ex-ante hub prices. Labels say when
+// an interval ends, in Eastern Standard Time without an offset.
 
 import type { Parsed, Response } from './feed.ts';
 import { type Joiner, refusedResponse } from './joiner.ts';

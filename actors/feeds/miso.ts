@@ -1,5 +1,5 @@
-// MISO: the market, and its feeds: the day-ahead and real-time reports (CSV), the five-minute public API and the
-// ex-ante hubs (JSON). Times are Eastern Standard all year; five-minute labels are interval-ending.
+// MISO: the market, and its feeds: the day-ahead and real-time reports (CSV), the five-minute public API and
+// the ex-ante hubs (JSON). Times are Eastern Standard all year; five-minute labels are interval-ending.
 
 import type { MarketSpec } from '../domain/market.ts';
 import { HOUR_MS, MINUTE_MS } from '../domain/time.ts';
@@ -110,7 +110,10 @@ function reportRow(
   }
 }
 
-/** Milliseconds of an Eastern Standard wall-clock time without offset, `2026-10-01T00:05:00`; null when it is none. */
+/**
+ * Milliseconds of an Eastern Standard wall-clock time without offset, `2026-10-01T00:05:00`; null when it is
+ * none.
+ */
 export function estInstant(text: string): number | null {
   if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}$/.test(text)) return null;
   const ms = Date.parse(`${text}Z`);

@@ -1,5 +1,5 @@
-// XML as the operators send it: saxes' owner. A document type declaration is refused, so there are no entities of its
-// own to expand and nothing outside to fetch. Elements are walked; no tree is built.
+// XML as the operators send it: saxes' owner. A document type declaration is refused, so there are no
+// entities of its own to expand and nothing outside to fetch. Elements are walked; no tree is built.
 
 import { SaxesParser } from 'saxes';
 import type { RefusedResponse } from './feed.ts';

@@ -1,10 +1,12 @@
-// Zip archives, read within bounds: fflate's owner. A bomb is refused by what it claims and by what it gives; a cut
-// archive is told apart from one that is no archive.
+// Zip archives, read within bounds: fflate's owner. A bomb is refused by what it claims and by what it gives;
+// a cut archive is told apart from one that is no archive.
 
 import { unzipSync } from 'fflate';
 import type { RefusedResponse } from './feed.ts';
 
-/** One response may unpack to this much: OASIS' largest hour of all nodes is about 210 MB a day / 24 a file. */
+/**
+ * One response may unpack to this much: OASIS' largest hour of all nodes is about 210 MB a day / 24 a file.
+ */
 export const UNPACKED_BYTES_MAX = 512 * 1024 * 1024;
 const MEMBERS_MAX = 64;
 const RATIO_MAX = 200;

@@ -9,7 +9,9 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** `known`: flag → whether it takes a value. Values follow as the next word or after `=`. Throws UsageError. */
+/**
+ * `known`: flag → whether it takes a value. Values follow as the next word or after `=`. Throws UsageError.
+ */
 export function parseArguments(words: readonly string[], known: Readonly<Record<string, boolean>>): Parsed {
   const rest: string[] = [];
   const flags = new Map<string, string>();

@@ -1,4 +1,5 @@
-// What a replay prints at its end: each file with what became of it, what was made, and the conservation table.
+// What a replay prints at its end: each file with what became of it, what was made, and the conservation
+// table.
 
 import type { Cursor } from '../../actors/connector.ts';
 import type { Conservation } from '../conservation.ts';

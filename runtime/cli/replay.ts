@@ -1,5 +1,5 @@
-// `bun run replay`: feeds recordings through the whole pipeline, says what became of each file and each record, and
-// exports the gold tables. Exit 0 only when conservation holds and every file could be used.
+// `bun run replay`: feeds recordings through the whole pipeline, says what became of each file and each
+// record, and exports the gold tables. Exit 0 only when conservation holds and every file could be used.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
-// Cached answers of queries. An entry carries the stamp of its table: which process wrote it, and how many inserts the
-// table had seen. Another stamp is a miss, so an answer is never older than the rows.
+// Cached answers of queries. An entry carries the stamp of its table: which process wrote it, and how many
+// inserts the table had seen. Another stamp is a miss, so an answer is never older than the rows.
 
 import type { GoldPage, QueryKind } from '../../sinks/queries.ts';
 import type { Cache, CacheStats } from '../../sinks/sink.ts';

@@ -1,5 +1,5 @@
-// An application for one service port: parameters are checked by schema (422 names the field), errors are JSON that says
-// what to do, `/x/` is `/x`, and what changes something needs the right to.
+// An application for one service port: parameters are checked by schema (422 names the field), errors are
+// JSON that says what to do, `/x/` is `/x`, and what changes something needs the right to.
 
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';

@@ -1,5 +1,5 @@
-// Queries of the gold tables on 8513. Answers are cached with the stamp of the rows they came from: once a table has got
-// new rows its cached answers count for nothing, so a hit is never older than the table.
+// Queries of the gold tables on 8513. Answers are cached with the stamp of the rows they came from: once a
+// table has got new rows its cached answers count for nothing, so a hit is never older than the table.
 
 import { createRoute, z } from '@hono/zod-openapi';
 import { queryKey } from '../../sinks/cache-keys.ts';

@@ -1,5 +1,5 @@
-// Listens: one port, and the application behind it, which may be exchanged while it runs (a service that starts answers
-// "starting" until it is built). A port in use is said with the variable that changes it.
+// Listens: one port, and the application behind it, which may be exchanged while it runs (a service that
+// starts answers "starting" until it is built). A port in use is said with the variable that changes it.
 
 import type { App } from './app.ts';
 

@@ -1,5 +1,5 @@
-// How records get into the embedded log: sorted by partition, cut into stored batches, written inside the caller's
-// transaction, and at hand for readers once that is durable.
+// How records get into the embedded log: sorted by partition, cut into stored batches, written inside the
+// caller's transaction, and at hand for readers once that is durable.
 
 import type { Store } from './embedded-store.ts';
 import type { Outgoing, TopicSpec } from './log.ts';

@@ -1,5 +1,5 @@
-// Consumer groups of the embedded log: who owns which partition. Members live in this process, so an assignment is a
-// sorted split, and a member that left or was split away is fenced by its seat.
+// Consumer groups of the embedded log: who owns which partition. Members live in this process, so an
+// assignment is a sorted split, and a member that left or was split away is fenced by its seat.
 
 import type { TopicPartition } from './log.ts';
 

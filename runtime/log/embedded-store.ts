@@ -1,5 +1,5 @@
-// The SQLite file of the embedded log: its schema, its statements, and the lock that makes one process its owner.
-// WAL with synchronous=FULL: what a transaction committed survives the machine.
+// The SQLite file of the embedded log: its schema, its statements, and the lock that makes one process its
+// owner. WAL with synchronous=FULL: what a transaction committed survives the machine.
 
 import { Database } from 'bun:sqlite';
 import { mkdirSync } from 'node:fs';
@@ -51,7 +51,9 @@ export function openStore(dir: string): Store {
   }
 }
 
-/** An exclusive transaction that is held for life: the system ends it with the process, whatever ended that. */
+/**
+ * An exclusive transaction that is held for life: the system ends it with the process, whatever ended that.
+ */
 function takeLock(dir: string): Database {
   const lock = new Database(join(dir, 'owner.lock'), { create: true });
   try {
@@ -205,7 +207,10 @@ export class Store {
       .map((row) => row.grp);
   }
 
-  /** Deletes whole batches that ended before `offset` and are older than `beforeMs`; returns the records removed. */
+  /**
+   * Deletes whole batches that ended before `offset` and are older than `beforeMs`; returns the records
+   * removed.
+   */
   drop(tp: number, beforeMs: number, offset: number): number {
     const where = 'WHERE tp = ? AND appended_ms < ? AND base + count <= ?';
     const sum = this.#db

@@ -1,6 +1,6 @@
-// The embedded log: the port over one SQLite file, for one process. A commit is one SQLite transaction that checks the
-// member's generation, appends the outputs, stores the state and moves the position. Changelogs are compacted by
-// construction: the latest value of a key is all that is stored.
+// The embedded log: the port over one SQLite file, for one process. A commit is one SQLite transaction that
+// checks the member's generation, appends the outputs, stores the state and moves the position. Changelogs
+// are compacted by construction: the latest value of a key is all that is stored.
 
 import { Appender, PARTITIONS_MAX, type Topic } from './embedded-append.ts';
 import { Assignments } from './embedded-members.ts';

@@ -1,8 +1,8 @@
-// The log: the only boundary between services. This is its port; embedded.ts (one SQLite file) and, next, kafka.ts
-// stand behind it, and tests/conformance/log.ts holds both to the same words.
+// The log: the only boundary between services. This is its port; embedded.ts (one SQLite file) and, next,
+// kafka.ts stand behind it, and tests/conformance/log.ts holds both to the same words.
 //
-// One batch, one outcome: a commit makes outputs, state changes and the input position visible together or not at
-// all. A member that lost its partition is fenced: its commit changes nothing.
+// One batch, one outcome: a commit makes outputs, state changes and the input position visible together or
+// not at all. A member that lost its partition is fenced: its commit changes nothing.
 //
 //   join ─▶ assigned(partitions) ─▶ state(partition) ─▶ poll ─▶ commit ─▶ poll … ─▶ leave
 //                                                        ▲        │

@@ -1,5 +1,5 @@
-// murmur2 as Kafka's default partitioner uses it, so that a key lands on the same partition whichever log is behind
-// the port. Source: the reference MurmurHash2 with Kafka's seed 0x9747b28c.
+// murmur2 as Kafka's default partitioner uses it, so that a key lands on the same partition whichever log is
+// behind the port. Source: the reference MurmurHash2 with Kafka's seed 0x9747b28c.
 
 const SEED = 0x9747b28c;
 const M = 0x5bd1e995;

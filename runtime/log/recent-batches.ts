@@ -1,5 +1,5 @@
-// The newest batches as they were written, so that readers who keep pace unpack nothing. Bounded in bytes, oldest out
-// first; a batch comes in only when its transaction is durable.
+// The newest batches as they were written, so that readers who keep pace unpack nothing. Bounded in bytes,
+// oldest out first; a batch comes in only when its transaction is durable.
 
 import type { Opened } from './stored-batch.ts';
 

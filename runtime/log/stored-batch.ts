@@ -1,5 +1,5 @@
-// How a produced batch is stored: the records' bytes one after the other, compressed when it pays, with an index of
-// where each key and value ends, and a checksum over both. Written once, read as a view.
+// How a produced batch is stored: the records' bytes one after the other, compressed when it pays, with an
+// index of where each key and value ends, and a checksum over both. Written once, read as a view.
 //
 //   bytes:  key₀ value₀ key₁ value₁ …      index: Uint32 [end of key₀, end of value₀, end of key₁, …]
 
@@ -115,7 +115,9 @@ export interface Opened {
   readonly bytes: Uint8Array;
 }
 
-/** Checks and unpacks. Throws a LogFault `log_corrupt` that names the place when the checksum does not hold. */
+/**
+ * Checks and unpacks. Throws a LogFault `log_corrupt` that names the place when the checksum does not hold.
+ */
 export function openStored(of: TopicPartition, stored: StoredBatch): Opened {
   if (checksum(stored.index, stored.bytes) !== stored.checksum) {
     const place = `${of.topic}/${of.partition} at offset ${stored.baseOffset}`;
@@ -129,7 +131,10 @@ export function openStored(of: TopicPartition, stored: StoredBatch): Opened {
 
 const decoder = new TextDecoder();
 
-/** One batch over several stored ones; `skip` records of the first are left out, and at most `recordsMax` taken. */
+/**
+ * One batch over several stored ones; `skip` records of the first are left out, and at most `recordsMax`
+ * taken.
+ */
 export function batchView(
   of: TopicPartition,
   opened: readonly Opened[],

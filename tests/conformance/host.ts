@@ -1,5 +1,5 @@
-// What every host must do, whoever schedules: order per sender, one handler at a time, crash stops the actor and
-// nothing else, stop goes leaves first, and a message to a stopped actor changes nothing.
+// What every host must do, whoever schedules: order per sender, one handler at a time, crash stops the actor
+// and nothing else, stop goes leaves first, and a message to a stopped actor changes nothing.
 
 import { expect, test } from 'bun:test';
 import type { Behaviour } from '../../actors/behaviour.ts';

@@ -1,5 +1,5 @@
-// Naive bars: every observation in a list, every bar by filtering it, prices as exact rationals. Slow and plain on
-// purpose; the product is right when it gives the same rows.
+// Naive bars: every observation in a list, every bar by filtering it, prices as exact rationals. Slow and
+// plain on purpose; the product is right when it gives the same rows.
 
 import type { Priced } from './read.ts';
 

@@ -1,5 +1,6 @@
-// A naive reader of the recordings, written apart from the product: text in, priced intervals out. It knows nothing
-// of instruments, versions or bars, shares no code with the feeds, and reads only what the recordings contain.
+// A naive reader of the recordings, written apart from the product: text in, priced intervals out. It knows
+// nothing of instruments, versions or bars, shares no code with the feeds, and reads only what the recordings
+// contain.
 
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';

@@ -1,5 +1,6 @@
-// A market made up for laws: one zone with daylight saving, an hourly and a five-minute run, trades. Ticks are written
-// as the wire writes them; rows are gathered as ClickHouse would keep them, the greatest row_version of each key.
+// A market made up for laws: one zone with daylight saving, an hourly and a five-minute run, trades. Ticks
+// are written as the wire writes them; rows are gathered as ClickHouse would keep them, the greatest
+// row_version of each key.
 
 import fc from 'fast-check';
 import { aggregationStage } from '../../actors/aggregate.ts';
@@ -131,7 +132,10 @@ export interface Run {
   readonly tally: { first: number; revision: number; duplicate: number; forwarded: number; rejected: number };
 }
 
-/** Feeds ticks in batches of these sizes (repeated), then closes the calendar; with a store/restore between batches. */
+/**
+ * Feeds ticks in batches of these sizes (repeated), then closes the calendar; with a store/restore between
+ * batches.
+ */
 export function run(ticks: readonly TestTick[], batchSizes: readonly number[], restoreBetween = false): Run {
   const id = `TEST:${ticks[0]?.run ?? 'DAM'}:L`;
   let state = stage.initial(id);

@@ -1,5 +1,5 @@
-// The laws of aggregation: rows are a function of the set of versions. Order, repetition, batching, restarts and the
-// way through the rebuilder leave no trace.
+// The laws of aggregation: rows are a function of the set of versions. Order, repetition, batching, restarts
+// and the way through the rebuilder leave no trace.
 
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';

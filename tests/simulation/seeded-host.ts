@@ -1,5 +1,5 @@
-// A host whose scheduler is a seed: which mailbox runs next is drawn from it, so a run can be replayed exactly. It
-// carries the same behaviours as nact and is held to the same conformance suite.
+// A host whose scheduler is a seed: which mailbox runs next is drawn from it, so a run can be replayed
+// exactly. It carries the same behaviours as nact and is held to the same conformance suite.
 
 import type { ActorSpec, Address, Host } from '../../runtime/host.ts';
 
@@ -55,7 +55,13 @@ export function seededHost(seed: number): SeededHost {
       if (parent === undefined) throw new Error(`${spec.name} has no living parent`);
       const path = parent === null ? spec.name : `${parent.path}/${spec.name}`;
       if (nodes.has(path)) throw new Error(`${path} exists`);
-      const node: Node = { path, parent: parent?.path ?? null, children: new Set(), mailbox: [], stopped: false };
+      const node: Node = {
+        path,
+        parent: parent?.path ?? null,
+        children: new Set(),
+        mailbox: [],
+        stopped: false,
+      };
       let state = spec.initial;
       const run = (message: Message): void => {
         try {

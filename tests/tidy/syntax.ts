@@ -144,10 +144,13 @@ const testForms = syntaxRule('test-forms', (complain) => ({
   },
 }));
 
-/** Lines from the first to the last of each function. In tests/, one that registers tests is a list of them. */
+/**
+ * Lines from the first to the last of each function. In tests/, one that registers tests is a list of them.
+ */
 const shortFunctions = syntaxRule('short-functions', (complain, { path, text }) => {
   const registers = /\b(?:test|it|describe)(?:\.\w+)?\(/;
-  const isList = ({ start, end }: Node) => path.startsWith('tests/') && registers.test(text.slice(start, end));
+  const isList = ({ start, end }: Node) =>
+    path.startsWith('tests/') && registers.test(text.slice(start, end));
   const measure = (node: FunctionNode | ArrowFunctionExpression) => {
     const lines = lineAt(text, node.end) - lineAt(text, node.start) + 1;
     if (lines <= FUNCTION_LINES_MAX || isList(node)) return;

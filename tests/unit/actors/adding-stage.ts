@@ -1,5 +1,5 @@
-// A stage small enough to predict: its state is the list of numbers it was given. A record `boom` is a defect, a
-// record `no` is refused. Used to watch what the actors around a stage do.
+// A stage small enough to predict: its state is the list of numbers it was given. A record `boom` is a
+// defect, a record `no` is refused. Used to watch what the actors around a stage do.
 
 import { reject } from '../../../actors/domain/rejection.ts';
 import { NO_TALLY, type Stage, type StageResult } from '../../../actors/stage.ts';

@@ -1,4 +1,5 @@
-// The instrument's edge: defects are isolated, slots do not touch each other, undo forgets, quarantine parks the rest.
+// The instrument's edge: defects are isolated, slots do not touch each other, undo forgets, quarantine parks
+// the rest.
 
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';

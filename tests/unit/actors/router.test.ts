@@ -1,4 +1,5 @@
-// The router as a state machine: what it commits, what it does again, what it parks, and that its ledger balances.
+// The router as a state machine: what it commits, what it does again, what it parks, and that its ledger
+// balances.
 
 import { describe, expect, test } from 'bun:test';
 import type { Batch, Commit } from '../../../actors/batch.ts';

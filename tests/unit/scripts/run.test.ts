@@ -1,5 +1,6 @@
-// scripts/run.ts as a user meets it, on a tiny project in a folder of its own: first run, second run, registry out
-// of reach, two at once, a killed installer. The dependency is a local folder, so that no network is used.
+// scripts/run.ts as a user meets it, on a tiny project in a folder of its own: first run, second run,
+// registry out of reach, two at once, a killed installer. The dependency is a local folder, so that no
+// network is used.
 
 import { afterEach, expect, test } from 'bun:test';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
