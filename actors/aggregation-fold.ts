@@ -89,7 +89,8 @@ function foldBars(
 const LONGEST_BAR_MS = 25 * HOUR_MS;
 
 function tooMany(bar: Bar, most: number): string {
-  return `a ${bar.size} bar folds ${bar.count} observations, configured for ${most}; it is complete all the same`;
+  const folded = `a ${bar.size} bar folds ${bar.count} observations`;
+  return `${folded}, configured for ${most}; it is complete all the same`;
 }
 
 /** Bars that hold a touched observation, and bars that the watermark passed; each once, in order. */

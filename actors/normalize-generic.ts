@@ -22,7 +22,8 @@ export function genericDraft(
 ): Draft | Rejection {
   const type = typeOf(original.record);
   if (type === null) {
-    const detail = `data_type is ${kindOf(original.record.data_type)}; expected lmp, trade, curve or market_price`;
+    const found = kindOf(original.record.data_type);
+    const detail = `data_type is ${found}; expected lmp, trade, curve or market_price`;
     return reject('unknown_data_type', detail, 'data_type');
   }
   const reader = new FieldReader(mapped(original.record, market.fieldMappings), original.settings);

@@ -13,7 +13,8 @@ export function shard(state: RouterState, work: Work, slotKey: string, settings:
   work.classify(work.released === null ? state.position : 0, known);
   const parking = work.released === null ? parkGroups(state, work, settings.parkedMax) : state.quarantines;
   if (parking === null) {
-    const cause = `the parking of this partition is full (${settings.parkedMax} records): release an instrument`;
+    const full = `the parking of this partition is full (${settings.parkedMax} records)`;
+    const cause = `${full}: release an instrument`;
     return { state: { ...state, phase: 'paused', work: null }, effects: [{ kind: 'paused', cause }] };
   }
   const base: RouterState = {
@@ -100,8 +101,9 @@ export function collect(
   work.park(instrument, rest);
   const before = state.pending?.quarantines ?? state.quarantines;
   const quarantines = park(before, instrument, rest.length, work.nowMs);
-  const cause = `parking of ${settings.service} holds ${parkedCount(quarantines)} of ${settings.parkedMax} records`;
-  if (parkedCount(quarantines) > settings.parkedMax) effects.push({ kind: 'paused', cause });
+  const count = parkedCount(quarantines);
+  const cause = `parking of ${settings.service} holds ${count} of ${settings.parkedMax} records`;
+  if (count > settings.parkedMax) effects.push({ kind: 'paused', cause });
   return { state: { ...state, pending: { ledgers: state.ledgers, quarantines } }, effects };
 }
 

@@ -155,10 +155,8 @@ function roles(reader: Reader): readonly Role[] {
   }
   if (named.includes('all') || ROLES.every((role) => named.includes(role))) return ROLES;
   if (reader.text('KAFKA_BROKERS', '') === '') {
-    reader.wrong(
-      'ROLE',
-      `'${named.join(',')}' is a part of the services, and one process owns a data directory: services apart need KAFKA_BROKERS`,
-    );
+    const part = `'${named.join(',')}' is a part of the services, and one process owns a data directory`;
+    reader.wrong('ROLE', `${part}: services apart need KAFKA_BROKERS`);
   }
   return ROLES.filter((role) => named.includes(role));
 }

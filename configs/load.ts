@@ -159,7 +159,8 @@ function aboutMarkets(file: YamlFile, markets: readonly MarketSpec[]): Finding[]
     const { zone: own } = spec;
     const known = own.kind === 'civil' ? [own.zone] : (FIXED_ZONES[own.utcOffsetMinutes] ?? []);
     if (zone === undefined || known.some((each) => each === zone)) return [];
-    const message = `has no effect: ${name} keeps its own time, ${known[0] ?? 'a fixed offset'}, not '${String(zone)}'`;
+    const kept = known[0] ?? 'a fixed offset';
+    const message = `has no effect: ${name} keeps its own time, ${kept}, not '${String(zone)}'`;
     return [{ where: file.where(['markets', name, 'timezone']), key: `${key}.timezone`, message }];
   });
 }

@@ -42,9 +42,8 @@ export function reportLines(summary: ReplaySummary): string[] {
   for (const { path, reason } of summary.unreadable) lines.push(`  ✗ ${path}: ${reason}`);
   const rate = summary.seconds > 0 ? Math.round(summary.ticks / summary.seconds) : 0;
   lines.push('');
-  lines.push(
-    `${number(summary.ticks)} ticks in ${summary.seconds.toFixed(1)} s: ${number(rate)} ticks/s to ClickHouse`,
-  );
+  const seconds = summary.seconds.toFixed(1);
+  lines.push(`${number(summary.ticks)} ticks in ${seconds} s: ${number(rate)} ticks/s to ClickHouse`);
   const rows = Object.entries(summary.rows).map(([what, count]) => `${number(count)} ${what}`);
   lines.push(`rows written: ${rows.join(', ')}`);
   lines.push('', ...conservationLines(summary.conservation));

@@ -17,11 +17,12 @@ import { progressLine, terminal } from '../terminal.ts';
 import { parseArguments, UsageError } from './arguments.ts';
 import { failedFiles, type ReplaySummary, reportLines } from './replay-report.ts';
 
-const USAGE = `usage: bun run replay <files or folders …> [--data DIR] [--speed max|10x|1x] [--export DIR] [--json]
+const USAGE = `usage: bun run replay <files or folders …> [--data DIR] [--speed max|10x|1x]
+                      [--export DIR] [--json]
 
 Feeds recordings of CAISO and MISO through the whole pipeline: log, services, ClickHouse.
-  --data DIR    keep log and tables there (bun run start with DATA_DIR=DIR shows them); default: a fresh directory,
-                removed at the end
+  --data DIR    keep log and tables there (bun run start with DATA_DIR=DIR shows them);
+                default: a fresh directory, removed at the end
   --speed S     max (default), or a multiple of the market's own time such as 10x
   --export DIR  write each gold table as <table>.csv and <table>.parquet
   --json        the summary as one JSON line on stdout; everything else on stderr

@@ -54,6 +54,7 @@ export function qualityRoutes(app: App, ports: QualityPorts): void {
   );
   scoreRoute(app, ports);
   anomalyRoutes(app, ports);
+  anomalySummaryRoute(app, ports);
 }
 
 async function report(ports: QualityPorts, hours: number, of: string | null) {
@@ -184,6 +185,13 @@ function toUs(instant: string | undefined): number | null {
   return instant === undefined ? null : instantMs(instant) * 1_000;
 }
 
+/** Where a page of anomalies begins; undefined when the cursor is not one of ours. */
+function anomalyCursor(cursor: string | undefined): { detectedUs: number; id: string } | null | undefined {
+  if (cursor === undefined) return null;
+  const [detectedUs, id] = unpackCursor(cursor) ?? [];
+  return typeof detectedUs === 'number' && typeof id === 'string' ? { detectedUs, id } : undefined;
+}
+
 function anomalyRoutes(app: App, ports: QualityPorts): void {
   app.openapi(
     createRoute({
@@ -213,9 +221,8 @@ function anomalyRoutes(app: App, ports: QualityPorts): void {
         limit,
         cursor,
       } = context.req.valid('query');
-      const [detectedUs, id] = (cursor === undefined ? null : unpackCursor(cursor)) ?? [];
-      const before = typeof detectedUs === 'number' && typeof id === 'string' ? { detectedUs, id } : null;
-      if (cursor !== undefined && before === null) {
+      const before = anomalyCursor(cursor);
+      if (before === undefined) {
         const message = 'cursor: not a cursor of this list: leave it out to begin';
         return context.json(
           { error: 'invalid_parameter', message, fields: [{ field: 'cursor', message }] },
@@ -242,6 +249,9 @@ function anomalyRoutes(app: App, ports: QualityPorts): void {
       );
     },
   );
+}
+
+function anomalySummaryRoute(app: App, ports: QualityPorts): void {
   app.openapi(
     createRoute({
       method: 'get',

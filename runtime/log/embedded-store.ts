@@ -114,7 +114,8 @@ export class Store {
   addBatch(tp: number, batch: StoredBatch): void {
     this.#db
       .query(
-        'INSERT INTO batches (tp, base, count, appended_ms, codec, checksum, idx, bytes) VALUES (?,?,?,?,?,?,?,?)',
+        `INSERT INTO batches (tp, base, count, appended_ms, codec, checksum, idx, bytes)
+         VALUES (?,?,?,?,?,?,?,?)`,
       )
       .run(
         tp,
@@ -173,7 +174,8 @@ export class Store {
   setCommitted(group: string, tp: number, next: number): void {
     this.#db
       .query(
-        'INSERT INTO offsets (grp, tp, next) VALUES (?,?,?) ON CONFLICT (grp, tp) DO UPDATE SET next = excluded.next',
+        `INSERT INTO offsets (grp, tp, next) VALUES (?,?,?)
+         ON CONFLICT (grp, tp) DO UPDATE SET next = excluded.next`,
       )
       .run(group, tp, next);
   }
