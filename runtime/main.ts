@@ -19,8 +19,10 @@ const TTY = process.stdout.isTTY === true;
 
 const USAGE = `usage: bun run start
 
-Runs the services on 8510–8514 and replays the recorded sample once. Settings are variables: see README.md, "Variables".
-  DATA_DIR (./data)  CONFIG_DIR (./configs)  LOG_DIR (./logs)  HOST (127.0.0.1)  PORT_NORMALIZATION … PORT_DATA_QUALITY
+Runs the services on 8510–8514 and replays the recorded sample once. Settings are variables, described in
+README.md under "Variables":
+  DATA_DIR (./data)  CONFIG_DIR (./configs)  LOG_DIR (./logs)  HOST (127.0.0.1)
+  PORT_NORMALIZATION … PORT_DATA_QUALITY (8510–8514)
   CLICKHOUSE_URL (unset: embedded)  REDIS_URL (unset: in this process)  ADMIN_TOKEN  LOG_LEVEL (info)
 Others: bun run replay --help, bun run doctor --help`;
 
@@ -167,17 +169,15 @@ async function replaySample(
   const { balanced } = await pipeline.conservation();
   const { ticks, bars } = pipeline.meter;
   const say = (message: string): void => tell(screen, logger, message);
+  const holds = balanced ? 'holds' : 'DOES NOT HOLD';
   say(
     fresh > 0
-      ? `The recorded sample is in: ${number(ticks)} ticks, ${number(bars)} bar rows; conservation ${balanced ? 'holds' : 'DOES NOT HOLD'}.`
+      ? `The sample is in: ${number(ticks)} ticks, ${number(bars)} bar rows; conservation ${holds}.`
       : 'The recorded sample was replayed before; nothing was repeated.',
   );
-  say(
-    'Idle and healthy. Look: curl localhost:8512/actors/CAISO   curl "localhost:8513/query/ohlc?market=CAISO&limit=5"',
-  );
-  say(
-    'Go on: bun run replay <files or folders> feeds your own recordings; live feeds come with a later version.',
-  );
+  say('Idle and healthy. Look inside: curl localhost:8512/actors/CAISO');
+  say('Query: curl "localhost:8513/query/ohlc?market=CAISO&limit=5"');
+  say('Your own recordings: bun run replay <files or folders>. Live feeds come with a later version.');
 }
 
 try {

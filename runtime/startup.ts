@@ -38,7 +38,8 @@ export function prepare(variables: Readonly<Record<string, string | undefined>>)
   const loaded = loadConfig(variables, markets);
   if (!loaded.ok) {
     const count = loaded.findings.length;
-    const hint = `${count} ${count === 1 ? 'thing is' : 'things are'} wrong with the configuration: correct all and start again`;
+    const things = count === 1 ? 'thing is' : 'things are';
+    const hint = `${count} ${things} wrong with the configuration: correct all and start again`;
     throw new StartRefused({ check: 'configuration', hint, findings: loaded.findings });
   }
   const { config, hash } = loaded;

@@ -57,5 +57,6 @@ export function number(of: number): string {
 /** `replaying  43,120 ticks  21,300/s  51,200 bars  lag 1,234`. */
 export function progressLine(verb: string, meter: Meter, lag: number): string {
   const { ticks, bars } = meter;
-  return `${verb}  ${number(ticks)} ticks  ${number(meter.rate(null))}/s  ${number(bars)} bars  lag ${number(lag)}`;
+  const rate = number(meter.rate(null));
+  return `${verb}  ${number(ticks)} ticks  ${rate}/s  ${number(bars)} bars  lag ${number(lag)}`;
 }

@@ -94,7 +94,8 @@ export function findLibrary(): string {
   try {
     return join(require.resolve(`${name}/package.json`), '..', 'libchdb.so');
   } catch (error) {
-    const message = `the embedded ClickHouse engine (${name}) is not installed here: set CLICKHOUSE_URL to a server`;
+    const missing = `the embedded ClickHouse engine (${name}) is not installed here`;
+    const message = `${missing}: set CLICKHOUSE_URL to a server`;
     throw new Fault(message, 'clickhouse_engine_missing', false, { cause: error });
   }
 }
@@ -118,7 +119,8 @@ async function waitForPorts(
   const deadline = performance.now() + options.startTimeoutMs;
   while (performance.now() < deadline) {
     if (child.exitCode !== null) {
-      const message = `the ClickHouse engine ended with ${child.exitCode}: see ${options.logFile}, or set CLICKHOUSE_URL`;
+      const ended = `the ClickHouse engine ended with ${child.exitCode}`;
+      const message = `${ended}: see ${options.logFile}, or set CLICKHOUSE_URL`;
       throw new Fault(message, 'clickhouse_engine_failed', false);
     }
     const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
@@ -126,6 +128,7 @@ async function waitForPorts(
     await Bun.sleep(POLL_MS);
   }
   child.kill('SIGKILL');
-  const message = `the ClickHouse engine did not serve within ${options.startTimeoutMs} ms: see ${options.logFile}`;
+  const late = `the ClickHouse engine did not serve within ${options.startTimeoutMs} ms`;
+  const message = `${late}: see ${options.logFile}`;
   throw new Fault(message, 'clickhouse_engine_failed', true);
 }

@@ -39,7 +39,8 @@ function query(table: Table, format: 'CSVWithNames' | 'Parquet'): string {
   return [
     `SELECT ${selected.join(', ')} FROM ${DATABASE}.${table.name} AS t FINAL ORDER BY ${order.join(', ')}`,
     format === 'Parquet'
-      ? "SETTINGS output_format_parquet_string_as_string = 1, output_format_parquet_compression_method = 'zstd'"
+      ? 'SETTINGS output_format_parquet_string_as_string = 1, ' +
+        "output_format_parquet_compression_method = 'zstd'"
       : "SETTINGS format_csv_null_representation = '', output_format_csv_crlf_end_of_line = 0",
     `FORMAT ${format}`,
   ].join('\n');

@@ -37,13 +37,15 @@ export async function migrate(clickhouse: ClickHouse, cluster: string | null): P
     const checksum = checksumOf(migration);
     const known = applied.get(migration.id);
     if (known !== undefined && known !== checksum) {
-      const message = `migration ${migration.id} (${migration.name}) was applied in another form: start from an empty database, or bring back the version that made it`;
+      const changed = `migration ${migration.id} (${migration.name}) was applied in another form`;
+      const message = `${changed}: start from an empty database, or bring back the version that made it`;
       throw new Fault(message, 'clickhouse_migration_changed', false);
     }
     if (known !== undefined) continue;
     for (const statement of migration.statements) await clickhouse.command(statement);
     await clickhouse.command(
-      `INSERT INTO ${DATABASE}.schema_migrations (id, name, checksum) VALUES ({id: UInt32}, {name: String}, {checksum: String})`,
+      `INSERT INTO ${DATABASE}.schema_migrations (id, name, checksum)
+       VALUES ({id: UInt32}, {name: String}, {checksum: String})`,
       { id: migration.id, name: migration.name, checksum },
     );
     done.push(migration.name);

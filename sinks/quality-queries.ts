@@ -57,7 +57,8 @@ function whereOf(found: readonly string[]): string {
   return found.length === 0 ? '' : `WHERE ${found.join(' AND ')}`;
 }
 
-const MEASURES = `count() AS records, avgOrNull(s.quality_score) AS average, minOrNull(s.quality_score) AS minimum,
+const MEASURES = `count() AS records, avgOrNull(s.quality_score) AS average,
+  minOrNull(s.quality_score) AS minimum,
   maxOrNull(s.quality_score) AS maximum, countIf(s.quality_score >= ${HIGH_QUALITY}) AS high,
   countIf(s.quality_score < ${HIGH_QUALITY} AND s.quality_score >= ${LOW_QUALITY}) AS medium,
   countIf(s.quality_score < ${LOW_QUALITY}) AS low, countIf(valid) AS valid,
@@ -98,7 +99,8 @@ export async function anomalyCounts(clickhouse: ClickHouse, window: Window): Pro
   const where = whereOf(inWindow('a.detected_at', window, values));
   return clickhouse.rows(
     `SELECT anomaly_type, severity, market, count() AS n, uniqExactArray(affected_records) AS records
-     FROM ${ANOMALIES} ${where} GROUP BY anomaly_type, severity, market ORDER BY anomaly_type, severity, market`,
+     FROM ${ANOMALIES} ${where}
+     GROUP BY anomaly_type, severity, market ORDER BY anomaly_type, severity, market`,
     values,
   );
 }
@@ -137,8 +139,9 @@ export async function anomalies(clickhouse: ClickHouse, query: AnomalyQuery): Pr
     found.push('(toUnixTimestamp64Micro(a.detected_at), event_id) < ({beforeUs: Int64}, {beforeId: String})');
   }
   return clickhouse.rows(
-    `SELECT event_id, anomaly_id, anomaly_type, anomaly_category, severity, status, market, connector, service,
-       data_source, instrument_id, affected_records, affected_fields, expected_value, actual_value, threshold_value,
+    `SELECT event_id, anomaly_id, anomaly_type, anomaly_category, severity, status, market, connector,
+       service, data_source, instrument_id, affected_records, affected_fields, expected_value, actual_value,
+       threshold_value,
        deviation_amount, deviation_percentage, confidence_score, detection_method, detection_algorithm,
        detection_parameters, time_window, description, recommendations, tags, metadata, ${utc('occurred_at')},
        ${utc('detected_at')}, toUnixTimestamp64Micro(a.detected_at) AS detected_us

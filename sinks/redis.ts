@@ -16,8 +16,8 @@ interface Counters {
   millis: number;
 }
 
-export function redisCache(url: string, entriesMax: number): Cache {
-  const client = new Redis(url, {
+function connect(url: string): Redis {
+  return new Redis(url, {
     lazyConnect: true,
     commandTimeout: COMMAND_MS_MAX,
     connectTimeout: 2_000,
@@ -25,6 +25,10 @@ export function redisCache(url: string, entriesMax: number): Cache {
     enableOfflineQueue: false,
     retryStrategy: (attempt) => Math.min(5_000, 100 * 2 ** Math.min(attempt, 6)),
   });
+}
+
+export function redisCache(url: string, entriesMax: number): Cache {
+  const client = connect(url);
   let cause: string | null = 'not connected yet';
   client.on('error', (error: Error) => {
     cause = error.message;

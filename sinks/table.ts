@@ -106,7 +106,8 @@ export function insertInto(table: Table): string {
   const where = table.where === null ? '' : ` WHERE ${table.where}`;
   const format = table.verbatim ? 'RowBinary' : 'JSONEachRow';
   const source = `input('${structure.replaceAll("'", "\\'")}')`;
-  return `INSERT INTO ${DATABASE}.${table.name} (${columns}) SELECT ${select} FROM ${source}${where} FORMAT ${format}`;
+  const into = `INSERT INTO ${DATABASE}.${table.name} (${columns})`;
+  return `${into} SELECT ${select} FROM ${source}${where} FORMAT ${format}`;
 }
 
 function structureOf(

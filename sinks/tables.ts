@@ -23,7 +23,8 @@ const today = (column: string): Column => computed(column, 'Date', 'toDate(now64
 
 const RAW_FIELDS =
   'Tuple(event_id String, trace_id String, occurred_at Int64, tenant_id String, schema_version String, ' +
-  'producer String, data_type String, run String, delivery_location String, publication Int64, market String)';
+  'producer String, data_type String, run String, delivery_location String, publication Int64, ' +
+  'market String)';
 const raw = (field: string): string => `tupleElement(JSONExtract(line, '${RAW_FIELDS}'), '${field}')`;
 
 /** Every raw record as it stood on the topic, whatever it was; its key is its content. */

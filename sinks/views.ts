@@ -53,7 +53,8 @@ export const VIEWS: readonly View[] = [
   ),
   view(
     'silver_data_quality_summary',
-    `SELECT market, toStartOfHour(assessed_at) AS assessed_hour, avg(s.quality_score) AS quality_score, ${MEANS},
+    `SELECT market, toStartOfHour(assessed_at) AS assessed_hour,
+       avg(s.quality_score) AS quality_score, ${MEANS},
        count() AS total_records, countIf(valid) AS valid_records, countIf(NOT valid) AS invalid_records,
        toJSONString(map('minimum', min(s.quality_score), 'maximum', max(s.quality_score))) AS quality_details
      FROM ${DATABASE}.gold_data_quality_scores AS s FINAL GROUP BY market, assessed_hour`,

@@ -40,7 +40,7 @@ export function hostConformance(harness: Harness): void {
     expect(seen.last).toEqual(Array.from({ length: 50 }, (_, n) => n));
   });
 
-  test(`${harness.name}: a crash stops that actor, drops what was queued, and touches no sibling`, async () => {
+  test(`${harness.name}: a crash stops that actor, drops its queue and touches no sibling`, async () => {
     const { host, settle } = harness.open();
     const parent = collector(host, 'parent', null);
     const bad = collector(host, 'bad', parent.address);
@@ -57,7 +57,7 @@ export function hostConformance(harness: Harness): void {
     expect(parent.seen.last).toEqual([7]);
   });
 
-  test(`${harness.name}: a name is free again after a crash, and the new actor starts from its initial state`, async () => {
+  test(`${harness.name}: a name is free after a crash, and its new actor starts anew`, async () => {
     const { host, settle } = harness.open();
     const parent = collector(host, 'parent', null);
     const first = collector(host, 'child', parent.address);
@@ -71,7 +71,7 @@ export function hostConformance(harness: Harness): void {
     expect(first.seen.last).toEqual([1]);
   });
 
-  test(`${harness.name}: stop takes everything below, and messages to the stopped change nothing`, async () => {
+  test(`${harness.name}: stop takes all below, and messages to the stopped do nothing`, async () => {
     const { host, settle } = harness.open();
     const root = collector(host, 'root', null);
     const middle = collector(host, 'middle', root.address);

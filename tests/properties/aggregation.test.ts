@@ -81,7 +81,7 @@ for (const [name, tick] of [
   });
 }
 
-test('what is older than the retained days is forwarded, and live and rebuilt rows together equal the whole', () => {
+test('what is too old is forwarded, and live and rebuilt rows together equal the whole', () => {
   const rebuilder = refold(options);
   const day = 24 * 3_600_000;
   const old = hourlyTick.map((each) => ({

@@ -34,7 +34,7 @@ const PATTERNS: readonly Pattern[] = [
   {
     name: 'no-registry-hosts',
     pattern:
-      /\bregistry\.(?:npmjs|yarnpkg)\.\w+|:\/\/[^/\s'"]*(?:registry|artifactory|nexus|verdaccio|mirror)[^\s'"]*/gi,
+      /\bregistry\.(?:npmjs|yarnpkg)\.\w+|:\/\/[^/\s'"]*(?:registry|artifactory|nexus|mirror)[^\s'"]*/gi,
     message: 'a registry host: it belongs to a machine, not to the repository',
     files: ANY_FILE,
   },

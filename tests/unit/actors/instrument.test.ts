@@ -135,7 +135,7 @@ describe('a defect', () => {
   });
 });
 
-test('any mix of records: every one has exactly one disposition, and good ones are all there in order', () => {
+test('any mix of records: each has exactly one disposition, and the good ones are there in order', () => {
   const record = fc.oneof(fc.nat(99).map(String), fc.constantFrom('boom', 'no'));
   fc.assert(
     fc.property(fc.array(record, { maxLength: 20 }), (texts) => {

@@ -206,7 +206,7 @@ describe('what goes wrong stays where it is', () => {
     for (const ledger of bench.state.ledgers.values()) expect(imbalance(ledger)).toBe(0);
   });
 
-  test('quarantine parks the rest of the batch and later records; release folds them before live ones', () => {
+  test('quarantine parks the rest and later records; release folds them before live ones', () => {
     const bench = started();
     bench.batch([
       [A, 'boom'],

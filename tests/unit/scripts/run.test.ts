@@ -17,7 +17,8 @@ afterEach(() => {
 
 const TARGET = `
 import { answer } from 'dep';
-console.log(JSON.stringify({ answer, argv: process.argv.slice(2), main: import.meta.main, pid: process.pid }));
+const { argv, pid } = process;
+console.log(JSON.stringify({ answer, argv: argv.slice(2), main: import.meta.main, pid }));
 process.exit(7);
 `;
 
