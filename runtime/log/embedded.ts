@@ -59,7 +59,8 @@ class EmbeddedLog implements Log {
       const name = `${group}.changelog.v1`;
       return { name, partitions: 1, retentionMs: null, compacted: true };
     });
-    const all = [...this.#topics.values(), ...changelogs];
+    const specs = [...this.#topics.values()].map(({ id: _, ...spec }) => spec);
+    const all = [...specs, ...changelogs];
     return all.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
