@@ -7,7 +7,8 @@ import type { Finding } from '../configs/yaml.ts';
 import { Fault } from '../sinks/sink.ts';
 import { PortInUse } from './http/serve.ts';
 import { LogFault } from './log/log-fault.ts';
-import { type StageOptions, stageOptions, unsupported } from './options.ts';
+import { unsupported } from './options/unsupported.ts';
+import { type StageOptions, stageOptions } from './options.ts';
 
 export const EXIT_CONFIG = 78;
 export const EXIT_EXHAUSTED = 70;

@@ -1,15 +1,29 @@
-// What aggregation_policies.yaml says of a market, as the options that aggregation declares: bars, rolling
-// metrics, curves and the windows of each run.
+// aggregation_policies.yaml as the options of aggregation: bars, rolling metrics, curves, windows by market.
 
-import type { CurveRule, MarketPolicy, RunWindows } from '../actors/aggregation-options.ts';
-import type { MarketSpec } from '../actors/domain/market.ts';
-import type { MetricKind, MetricSpec } from '../actors/domain/rolling.ts';
-import { HOUR_MS, MINUTE_MS } from '../actors/domain/time.ts';
-import { runOf } from '../actors/runs.ts';
-import type { AggregationPolicies } from '../configs/schema-aggregation.ts';
+import type {
+  AggregationOptions,
+  CurveRule,
+  MarketPolicy,
+  RunWindows,
+} from '../../actors/aggregation-options.ts';
+import type { MarketSpec } from '../../actors/domain/market.ts';
+import type { MetricKind, MetricSpec } from '../../actors/domain/rolling.ts';
+import { HOUR_MS, MINUTE_MS } from '../../actors/domain/time.ts';
+import { runOf } from '../../actors/runs.ts';
+import type { Config } from '../../configs/load.ts';
+import type { AggregationPolicies } from '../../configs/schema-aggregation.ts';
+import { byMarket } from './by-market.ts';
 
-/** Null for a market without policies: it has no aggregates. */
-export function policyOf(spec: MarketSpec, policies: AggregationPolicies | undefined): MarketPolicy | null {
+export function aggregationOptions(config: Config, markets: readonly MarketSpec[]): AggregationOptions {
+  return {
+    markets: byMarket(markets, (spec) => policyOf(spec, config.aggregation.get(spec.market))),
+    epoch: Math.max(0, ...[...config.aggregation.values()].map((each) => each.global.epoch)),
+    tenantId: config.runtime.tenant_id,
+    producer: 'aggregation-service',
+  };
+}
+
+function policyOf(spec: MarketSpec, policies: AggregationPolicies | undefined): MarketPolicy | null {
   if (policies === undefined) return null;
   const { ohlc_policies: ohlc, curve_prestage: curves, runs } = policies;
   const bars = (
