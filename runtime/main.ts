@@ -7,14 +7,13 @@ import { systemClock } from './clock.ts';
 import { eventLog, type Launched, launch } from './launch.ts';
 import { openLoggers } from './logging.ts';
 import { openPorts, type Ports } from './ports.ts';
-import { sampleResponses } from './recordings.ts';
+import { takeSample } from './sample.ts';
 import { SERVICES } from './services.ts';
-import { EXIT_CONFIG, EXIT_EXHAUSTED, type Prepared, prepare, printRefusal, refusalOf } from './startup.ts';
-import { number, progressLine, type Terminal, terminal } from './terminal.ts';
+import { EXIT_CONFIG, EXIT_EXHAUSTED, prepare, printRefusal, refusalOf } from './startup.ts';
+import { humanVoice, machineVoice, number, terminal, type Voice } from './terminal.ts';
 
 const DRAIN_MS_MAX = 30_000;
 const RETAIN_MS = 600_000;
-const CHUNK_MAX = 2_000;
 const TTY = process.stdout.isTTY === true;
 
 const USAGE = `usage: bun run start
@@ -43,12 +42,20 @@ async function main(): Promise<void> {
   const logger = loggers('runtime');
   for (const warning of prepared.warnings) logger.warn({ event: 'configuration', message: warning });
   const draining = { now: false };
+  const voice = screen === null ? machineVoice(logger) : humanVoice(screen, logger);
   const ports = await openPorts({
     prepared,
     loggers,
     version: manifest.version,
     draining: () => draining.now,
     startedMs,
+  });
+  voice.say('start', `Carbon ingestion ${manifest.version}, data in ${environment.dataDir}`, {
+    lines: SERVICES.flatMap(({ name, description }) => {
+      const at = ports.urlOf(name);
+      return at === null ? [] : [`${at}  ${name.padEnd(14)} ${description}`];
+    }),
+    fields: { version: manifest.version, pid: process.pid, data_dir: environment.dataDir },
   });
   const events = eventLog(loggers);
   const leave = (code: number): never => process.exit(code);
@@ -63,50 +70,36 @@ async function main(): Promise<void> {
       leave(EXIT_EXHAUSTED);
     },
   });
-  const stopper = onSignals(launched, ports, draining, (message) => tell(screen, logger, message));
+  const stop = onSignals(launched, ports, draining, voice);
   await launched.database.migrate();
   const differing = await launched.pipeline.start();
   await events.attach(launched.log);
   for (const topic of differing) logger.warn({ event: 'topic_differs', message: topic });
   ports.ready(launched, events);
-  announce(prepared, ports, launched, startedMs, (message) => tell(screen, logger, message));
+  const seconds = (systemClock.nowMs() - startedMs) / 1_000;
+  const instruments = launched.pipeline.platform.directory.all().size;
+  const restored = instruments === 0 ? '' : `, ${number(instruments)} instruments restored`;
+  voice.say('ready', `ready in ${seconds.toFixed(1)} s${restored}`, { fields: { seconds, instruments } });
   keepRetention(launched);
-  await replaySample(prepared, launched, screen, logger, stopper);
-}
-
-type Tell = (message: string) => void;
-
-function tell(screen: Terminal | null, logger: { info(of: object): void }, message: string): void {
-  if (screen === null) logger.info({ event: 'runtime', message });
-  else screen.say(message);
-}
-
-function announce(
-  prepared: Prepared,
-  ports: Ports,
-  { pipeline }: Launched,
-  startedMs: number,
-  say: Tell,
-): void {
-  const { environment } = prepared.config;
-  const seconds = ((systemClock.nowMs() - startedMs) / 1_000).toFixed(1);
-  say(`Carbon ingestion ${manifest.version}, ready in ${seconds} s, data in ${environment.dataDir}`);
-  for (const { name, description } of SERVICES) {
-    const port = ports.listening.get(name)?.port;
-    if (port !== undefined) say(`  http://${environment.host}:${port}  ${name.padEnd(14)} ${description}`);
-  }
-  const instruments = pipeline.platform.directory.all().size;
-  if (instruments > 0) say(`  ${number(instruments)} instruments restored`);
+  await takeSample({
+    pipeline: launched.pipeline,
+    clock: systemClock,
+    tenantId: prepared.config.runtime.tenant_id,
+    urlOf: ports.urlOf,
+    voice,
+    stop,
+  });
 }
 
 /** SIGTERM and SIGINT drain in order and lose nothing; a second one does not wait. */
-function onSignals(launched: Launched, ports: Ports, draining: { now: boolean }, say: Tell): AbortSignal {
+function onSignals(launched: Launched, ports: Ports, draining: { now: boolean }, voice: Voice): AbortSignal {
   const stop = new AbortController();
   const shutDown = async (signal: string): Promise<void> => {
     if (draining.now) process.exit(130);
     draining.now = true;
     stop.abort();
-    say(`${signal}: draining; a second signal does not wait`);
+    voice.quiet();
+    voice.say('draining', `${signal}: finishing what is in hand; a second signal does not wait`);
     const late = setTimeout(() => process.exit(1), DRAIN_MS_MAX);
     await launched.pipeline.drain();
     await ports.stop();
@@ -126,58 +119,6 @@ function keepRetention({ log }: Launched): void {
     });
   };
   again();
-}
-
-async function replaySample(
-  prepared: Prepared,
-  { pipeline }: Launched,
-  screen: Terminal | null,
-  logger: { info(of: object): void },
-  stop: AbortSignal,
-): Promise<void> {
-  let fresh = 0;
-  const ticker = setInterval(
-    async () => {
-      const { meter } = pipeline;
-      if (meter.extracted === 0) return;
-      const lag = await pipeline.lag();
-      if (screen !== null) screen.progress(progressLine('replaying', meter, lag));
-      else
-        logger.info({
-          event: 'progress',
-          ticks: meter.ticks,
-          ticks_per_second: meter.rate(null),
-          bars: meter.bars,
-          lag,
-        });
-    },
-    screen === null ? 2_000 : 200,
-  );
-  await pipeline.replay({
-    name: 'sample',
-    responses: sampleResponses(prepared.config.runtime.tenant_id),
-    speed: null,
-    chunkMax: CHUNK_MAX,
-    responseDone: (_, isFresh) => {
-      if (isFresh) fresh += 1;
-    },
-  });
-  await pipeline.caughtUp(stop);
-  clearInterval(ticker);
-  screen?.progress('');
-  if (stop.aborted) return;
-  const { balanced } = await pipeline.conservation();
-  const { ticks, bars } = pipeline.meter;
-  const say = (message: string): void => tell(screen, logger, message);
-  const holds = balanced ? 'holds' : 'DOES NOT HOLD';
-  say(
-    fresh > 0
-      ? `The sample is in: ${number(ticks)} ticks, ${number(bars)} bar rows; conservation ${holds}.`
-      : 'The recorded sample was replayed before; nothing was repeated.',
-  );
-  say('Idle and healthy. Look inside: curl localhost:8512/actors/CAISO');
-  say('Query: curl "localhost:8513/query/ohlc?market=CAISO&limit=5"');
-  say('Your own recordings: bun run replay <files or folders>. Live feeds come with a later version.');
 }
 
 try {

@@ -18,7 +18,8 @@ import type { ServiceName, ServiceView } from './views.ts';
 
 export interface Ports {
   readonly telemetry: ReadonlyMap<ServiceName, Telemetry>;
-  readonly listening: ReadonlyMap<ServiceName, Listening>;
+  /** Address of a service, such as `http://127.0.0.1:8510`; null when it is not hosted here. */
+  urlOf(service: ServiceName): string | null;
   /** Gives every port its full routes. */
   ready(launched: Launched, events: EventLog): void;
   stop(): Promise<void>;
@@ -38,6 +39,11 @@ interface Open {
   readonly settings: AppSettings;
 }
 
+/** `http://127.0.0.1:8510`; an IPv6 address gets its brackets. */
+export function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
 const LOOPBACK = /^(127\.|localhost$|::1$)/;
 
 /** Opens the ports of the roles. Throws PortInUse when one is taken; those already open are closed again. */
@@ -51,7 +57,7 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
     await Promise.all([...open.values()].map((each) => each.listening.stop()));
   };
   try {
-    for (const { name } of SERVICES.filter((each) => environment.roles.includes(each.name))) {
+    for (const { name, description } of SERVICES.filter((each) => environment.roles.includes(each.name))) {
       const metrics = new Telemetry(name);
       telemetry.set(name, metrics);
       const port = environment.ports[name];
@@ -66,11 +72,10 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
       };
       const variable = `PORT_${name.replaceAll('-', '_').toUpperCase()}`;
       const app = startingApp(appSettings, view, version);
-      open.set(name, {
-        view,
-        settings: appSettings,
-        listening: serve(app, environment.host, port, variable),
-      });
+      const listening = serve(app, environment.host, port, variable);
+      open.set(name, { view, settings: appSettings, listening });
+      const url = urlOf(environment.host, listening.port);
+      loggers(name).info({ event: 'listening', url, message: description });
     }
   } catch (error) {
     await stop();
@@ -79,7 +84,10 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
   const { default_limits: limits } = projection.query;
   return {
     telemetry,
-    listening: new Map([...open].map(([name, each]) => [name, each.listening])),
+    urlOf(service) {
+      const port = open.get(service)?.listening.port;
+      return port === undefined ? null : urlOf(environment.host, port);
+    },
     ready(running, events) {
       launched = running;
       const inspection = inspectionOf(running, events, prepared.config.runtime.log.partitions);

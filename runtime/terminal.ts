@@ -1,6 +1,7 @@
 // What a person at the terminal sees: what runs where, a live line of progress, warnings as they come.
 // Machines get the JSON lines instead; see logging.ts.
 
+import type { Logger } from './logging.ts';
 import type { Meter } from './meter.ts';
 
 export interface Terminal {
@@ -34,6 +35,48 @@ export function terminal(out: { write(text: string): unknown }): Terminal {
       clear();
       out.write(`${short}\n`);
     },
+  };
+}
+
+/** What the process says of itself: to the person at the terminal, or as JSON lines to a machine. */
+export interface Voice {
+  /** `lines` are for the eye alone; a machine gets `fields` beside the message. */
+  say(event: string, message: string, more?: Told): void;
+  progress(meter: Meter, lag: number): void;
+  /** Takes the line of progress away. */
+  quiet(): void;
+  /** Milliseconds between two looks at the progress. */
+  readonly progressMs: number;
+}
+
+interface Told {
+  readonly lines?: readonly string[];
+  readonly fields?: Readonly<Record<string, unknown>>;
+}
+
+export function machineVoice(logger: Logger): Voice {
+  return {
+    say: (event, message, more) => logger.info({ event, message, ...more?.fields }),
+    progress: (meter, lag) => {
+      const { ticks, bars } = meter;
+      logger.info({ event: 'progress', ticks, ticks_per_second: meter.rate(null), bar_rows: bars, lag });
+    },
+    quiet: () => {},
+    progressMs: 5_000,
+  };
+}
+
+/** Everything that is said stands in the log file as well, so that nothing is known from the screen alone. */
+export function humanVoice(screen: Terminal, logger: Logger): Voice {
+  return {
+    say(event, message, more) {
+      logger.info({ event, message, ...more?.fields });
+      screen.say(message);
+      for (const line of more?.lines ?? []) screen.say(`  ${line}`);
+    },
+    progress: (meter, lag) => screen.progress(progressLine('replaying', meter, lag)),
+    quiet: () => screen.progress(''),
+    progressMs: 200,
   };
 }
 
