@@ -56,7 +56,8 @@ export class ClickHouse {
     await this.#run(async () => {
       const { stream } = await this.#client.exec({
         query,
-        values: Readable.from([body], { objectMode: false }),
+        values: Readable.from([Bun.zstdCompressSync(body, { level: 1 })], { objectMode: false }),
+        http_headers: { 'content-encoding': 'zstd' },
         abort_signal: signal,
         clickhouse_settings: {
           async_insert: 0,

@@ -73,6 +73,9 @@ export class Store {
   readonly #db: Database;
   readonly #lock: Database;
   readonly #dir: string;
+  /** As the file has them: it has no other writer. Forgotten when a transaction rolls back. */
+  readonly #ends = new Map<number, number>();
+  readonly #committed = new Map<string, Map<number, number>>();
 
   constructor(db: Database, lock: Database, dir: string) {
     this.#db = db;
@@ -85,6 +88,8 @@ export class Store {
     try {
       return this.#db.transaction(work).immediate();
     } catch (error) {
+      this.#ends.clear();
+      this.#committed.clear();
       throw error instanceof RangeError ? error : asLogFault(error, this.#dir);
     }
   }
@@ -130,12 +135,16 @@ export class Store {
     this.#db
       .query('INSERT INTO ends (tp, next) VALUES (?, ?) ON CONFLICT (tp) DO UPDATE SET next = excluded.next')
       .run(tp, batch.baseOffset + batch.count);
+    this.#ends.set(tp, batch.baseOffset + batch.count);
   }
 
   end(tp: number): number {
-    return (
-      this.#db.query<{ next: number }, [number]>('SELECT next FROM ends WHERE tp = ?').get(tp)?.next ?? 0
-    );
+    const known = this.#ends.get(tp);
+    if (known !== undefined) return known;
+    const sql = 'SELECT next FROM ends WHERE tp = ?';
+    const next = this.#db.query<{ next: number }, [number]>(sql).get(tp)?.next ?? 0;
+    this.#ends.set(tp, next);
+    return next;
   }
 
   /** The stored batch that holds `offset`, or the first one after it; null at the end. */
@@ -167,8 +176,18 @@ export class Store {
   }
 
   committed(group: string, tp: number): number | null {
+    const known = this.#committed.get(group)?.get(tp);
+    if (known !== undefined) return known;
     const sql = 'SELECT next FROM offsets WHERE grp = ? AND tp = ?';
-    return this.#db.query<{ next: number }, [string, number]>(sql).get(group, tp)?.next ?? null;
+    const next = this.#db.query<{ next: number }, [string, number]>(sql).get(group, tp)?.next ?? null;
+    if (next !== null) this.#remember(group, tp, next);
+    return next;
+  }
+
+  #remember(group: string, tp: number, next: number): void {
+    const of = this.#committed.get(group);
+    if (of === undefined) this.#committed.set(group, new Map([[tp, next]]));
+    else of.set(tp, next);
   }
 
   setCommitted(group: string, tp: number, next: number): void {
@@ -178,6 +197,7 @@ export class Store {
          ON CONFLICT (grp, tp) DO UPDATE SET next = excluded.next`,
       )
       .run(group, tp, next);
+    this.#remember(group, tp, next);
   }
 
   setState(owner: string, tp: number, key: string, value: Uint8Array | null): void {
