@@ -1,28 +1,14 @@
 // The SQLite file of the embedded log: its schema, its statements, and the lock that makes one process its
-// owner. WAL with synchronous=FULL: what a transaction committed survives the machine.
+// owner. WAL with synchronous=FULL: what a transaction committed survives the machine. Whatever SQLite throws
+// comes out as a LogFault, and the last one is kept for those who ask how the log is.
 
 import { Database } from 'bun:sqlite';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TopicSpec } from './log.ts';
+import { SCHEMA } from './embedded-schema.ts';
+import type { TopicPartition, TopicSpec } from './log.ts';
 import { asLogFault, LogFault } from './log-fault.ts';
-import type { StoredBatch } from './stored-batch.ts';
-
-const SCHEMA = `
-CREATE TABLE IF NOT EXISTS topics (
-  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, partitions INTEGER NOT NULL,
-  retention_ms INTEGER, compacted INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS batches (
-  tp INTEGER NOT NULL, base INTEGER NOT NULL, count INTEGER NOT NULL, appended_ms INTEGER NOT NULL,
-  codec INTEGER NOT NULL, checksum INTEGER NOT NULL, idx BLOB NOT NULL, bytes BLOB NOT NULL);
-CREATE UNIQUE INDEX IF NOT EXISTS batches_by_offset ON batches (tp, base);
-CREATE TABLE IF NOT EXISTS ends (tp INTEGER PRIMARY KEY, next INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS offsets (
-  grp TEXT NOT NULL, tp INTEGER NOT NULL, next INTEGER NOT NULL, PRIMARY KEY (grp, tp)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS state (
-  owner TEXT NOT NULL, tp INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,
-  PRIMARY KEY (owner, tp, key)) WITHOUT ROWID;
-`;
+import { damaged, type StoredBatch } from './stored-batch.ts';
 
 interface BatchRow {
   base: number;
@@ -34,21 +20,37 @@ interface BatchRow {
   bytes: Uint8Array;
 }
 
+export interface StoreOptions {
+  readonly dir: string;
+  /** The file grows no further than this; null: as far as the disk goes. */
+  readonly bytesMax: number | null;
+}
+
 /** Opens or creates the file in `dir`, as its only owner. Throws LogFault. */
-export function openStore(dir: string): Store {
+export function openStore({ dir, bytesMax }: StoreOptions): Store {
+  let lock: Database | null = null;
+  let db: Database | null = null;
   try {
     mkdirSync(dir, { recursive: true });
-    const lock = takeLock(dir);
-    const db = new Database(join(dir, 'log.sqlite'), { create: true, strict: true });
+    lock = takeLock(dir);
+    db = new Database(join(dir, 'log.sqlite'), { create: true, strict: true });
     db.run('PRAGMA journal_mode = WAL');
     db.run('PRAGMA synchronous = FULL');
     db.run('PRAGMA cache_size = -65536');
     db.run('PRAGMA wal_autocheckpoint = 8000');
+    if (bytesMax !== null) limit(db, bytesMax);
     db.run(SCHEMA);
     return new Store(db, lock, dir);
   } catch (error) {
+    db?.close();
+    lock?.close();
     throw asLogFault(error, dir);
   }
+}
+
+function limit(db: Database, bytesMax: number): void {
+  const page = db.query<{ page_size: number }, []>('PRAGMA page_size').get()?.page_size ?? 4_096;
+  db.run(`PRAGMA max_page_count = ${Math.max(1, Math.floor(bytesMax / page))}`);
 }
 
 /**
@@ -69,6 +71,10 @@ function takeLock(dir: string): Database {
   }
 }
 
+const BATCH_COLUMNS = 'base, count, appended_ms, codec, checksum, idx, bytes';
+
+type Value = string | number | Uint8Array | null;
+
 export class Store {
   readonly #db: Database;
   readonly #lock: Database;
@@ -76,6 +82,7 @@ export class Store {
   /** As the file has them: it has no other writer. Forgotten when a transaction rolls back. */
   readonly #ends = new Map<number, number>();
   readonly #committed = new Map<string, Map<number, number>>();
+  #fault: LogFault | null = null;
 
   constructor(db: Database, lock: Database, dir: string) {
     this.#db = db;
@@ -83,103 +90,102 @@ export class Store {
     this.#dir = dir;
   }
 
-  /** Runs `work` in one transaction: all of it is durable, or none. Throws LogFault. */
+  /** Runs `work` in one transaction: all of it is durable, or none. Throws LogFault, or its RangeError. */
   transaction<T>(work: () => T): T {
     try {
-      return this.#db.transaction(work).immediate();
+      const done = this.#db.transaction(work).immediate();
+      if (this.#fault?.retryable === true) this.#fault = null;
+      return done;
     } catch (error) {
       this.#ends.clear();
       this.#committed.clear();
-      throw error instanceof RangeError ? error : asLogFault(error, this.#dir);
+      throw error instanceof RangeError ? error : this.failed(error);
     }
   }
 
-  topics(): (TopicSpec & { readonly id: number })[] {
-    const rows = this.#db
-      .query<
-        { id: number; name: string; partitions: number; retention_ms: number | null; compacted: number },
-        []
-      >('SELECT id, name, partitions, retention_ms, compacted FROM topics ORDER BY name')
-      .all();
-    return rows.map((row) => ({
-      id: row.id,
-      name: row.name,
-      partitions: row.partitions,
-      retentionMs: row.retention_ms,
-      compacted: row.compacted === 1,
-    }));
+  /** Why the log cannot serve: the last failure that no later write has made good; null when it can. */
+  get fault(): LogFault | null {
+    return this.#fault;
   }
 
-  addTopic(spec: TopicSpec): void {
-    this.#db
-      .query('INSERT INTO topics (name, partitions, retention_ms, compacted) VALUES (?, ?, ?, ?)')
-      .run(spec.name, spec.partitions, spec.retentionMs, spec.compacted ? 1 : 0);
+  /** Keeps the failure for `fault`, and gives it back to be thrown. */
+  failed(error: unknown): LogFault {
+    this.#fault = asLogFault(error, this.#dir);
+    return this.#fault;
+  }
+
+  topics(): (TopicSpec & { readonly id: number })[] {
+    const rows = this.#all<{
+      id: number;
+      name: string;
+      partitions: number;
+      retention_ms: number | null;
+      compacted: number;
+    }>('SELECT id, name, partitions, retention_ms, compacted FROM topics ORDER BY name');
+    return rows.map(({ id, name, partitions, retention_ms: retentionMs, compacted }) => {
+      return { id, name, partitions, retentionMs, compacted: compacted === 1 };
+    });
+  }
+
+  addTopic({ name, partitions, retentionMs, compacted }: TopicSpec): void {
+    const sql = 'INSERT INTO topics (name, partitions, retention_ms, compacted) VALUES (?, ?, ?, ?)';
+    this.#db.query(sql).run(name, partitions, retentionMs, compacted ? 1 : 0);
   }
 
   addBatch(tp: number, batch: StoredBatch): void {
+    const { baseOffset, count, appendedMs, codec, checksum, index, bytes } = batch;
     this.#db
-      .query(
-        `INSERT INTO batches (tp, base, count, appended_ms, codec, checksum, idx, bytes)
-         VALUES (?,?,?,?,?,?,?,?)`,
-      )
-      .run(
-        tp,
-        batch.baseOffset,
-        batch.count,
-        batch.appendedMs,
-        batch.codec,
-        batch.checksum,
-        batch.index,
-        batch.bytes,
-      );
+      .query(`INSERT INTO batches (tp, ${BATCH_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)`)
+      .run(tp, baseOffset, count, appendedMs, codec, checksum, index, bytes);
     this.#db
       .query('INSERT INTO ends (tp, next) VALUES (?, ?) ON CONFLICT (tp) DO UPDATE SET next = excluded.next')
-      .run(tp, batch.baseOffset + batch.count);
-    this.#ends.set(tp, batch.baseOffset + batch.count);
+      .run(tp, baseOffset + count);
+    this.#ends.set(tp, baseOffset + count);
   }
 
   end(tp: number): number {
     const known = this.#ends.get(tp);
     if (known !== undefined) return known;
-    const sql = 'SELECT next FROM ends WHERE tp = ?';
-    const next = this.#db.query<{ next: number }, [number]>(sql).get(tp)?.next ?? 0;
+    const next = this.#first<{ next: number }>('SELECT next FROM ends WHERE tp = ?', tp)?.next ?? 0;
     this.#ends.set(tp, next);
     return next;
   }
 
-  /** The stored batch that holds `offset`, or the first one after it; null at the end. */
-  batchAt(tp: number, offset: number): StoredBatch | null {
-    const select = 'SELECT base, count, appended_ms, codec, checksum, idx, bytes FROM batches';
-    const before = this.#db
-      .query<BatchRow, [number, number]>(`${select} WHERE tp = ? AND base <= ? ORDER BY base DESC LIMIT 1`)
-      .get(tp, offset);
+  /**
+   * The stored batch that holds `offset`, or the first of all when `offset` is before it; null at the end.
+   * Offsets have no gaps: one between two batches, or before the end, is damage and thrown.
+   */
+  batchAt(of: TopicPartition, tp: number, offset: number): StoredBatch | null {
+    if (offset >= this.end(tp)) return null;
+    const select = `SELECT ${BATCH_COLUMNS} FROM batches`;
+    const before = this.#first<BatchRow>(
+      `${select} WHERE tp = ? AND base <= ? ORDER BY base DESC LIMIT 1`,
+      tp,
+      offset,
+    );
     if (before !== null && before.base + before.count > offset) return stored(before);
-    const after = this.#db
-      .query<BatchRow, [number, number]>(`${select} WHERE tp = ? AND base > ? ORDER BY base LIMIT 1`)
-      .get(tp, offset);
-    return after === null ? null : stored(after);
+    const sql = `${select} WHERE tp = ? AND base > ? ORDER BY base LIMIT 1`;
+    const after = this.#first<BatchRow>(sql, tp, offset);
+    if (before !== null || after === null) throw this.failed(damaged(of, offset));
+    return stored(after);
   }
 
   /** First offset appended at or after `timestampMs`; null when there is none. */
   offsetAt(tp: number, timestampMs: number): number | null {
-    const row = this.#db
-      .query<{ base: number | null }, [number, number]>(
-        'SELECT min(base) AS base FROM batches WHERE tp = ? AND appended_ms >= ?',
-      )
-      .get(tp, timestampMs);
-    return row?.base ?? null;
+    const sql = 'SELECT min(base) AS base FROM batches WHERE tp = ? AND appended_ms >= ?';
+    return this.#first<{ base: number | null }>(sql, tp, timestampMs)?.base ?? null;
   }
 
   firstOffset(tp: number): number {
     const sql = 'SELECT min(base) AS base FROM batches WHERE tp = ?';
-    return this.#db.query<{ base: number | null }, [number]>(sql).get(tp)?.base ?? this.end(tp);
+    return this.#first<{ base: number | null }>(sql, tp)?.base ?? this.end(tp);
   }
 
   committed(group: string, tp: number): number | null {
     const known = this.#committed.get(group)?.get(tp);
     if (known !== undefined) return known;
     const sql = 'SELECT next FROM offsets WHERE grp = ? AND tp = ?';
-    const next = this.#db.query<{ next: number }, [string, number]>(sql).get(group, tp)?.next ?? null;
+    const next = this.#first<{ next: number }>(sql, group, tp)?.next ?? null;
     if (next !== null) this.#remember(group, tp, next);
     return next;
   }
@@ -188,6 +194,11 @@ export class Store {
     const of = this.#committed.get(group);
     if (of === undefined) this.#committed.set(group, new Map([[tp, next]]));
     else of.set(tp, next);
+  }
+
+  /** Positions of all groups that ever joined for this partition. */
+  positions(tp: number): number[] {
+    return this.#all<{ next: number }>('SELECT next FROM offsets WHERE tp = ?', tp).map(({ next }) => next);
   }
 
   setCommitted(group: string, tp: number, next: number): void {
@@ -213,39 +224,57 @@ export class Store {
       .run(owner, tp, key, value);
   }
 
-  *state(owner: string, tp: number): Iterable<readonly [string, Uint8Array]> {
+  state(owner: string, tp: number): (readonly [string, Uint8Array])[] {
     const sql = 'SELECT key, value FROM state WHERE owner = ? AND tp = ? ORDER BY key';
-    for (const row of this.#db
-      .query<{ key: string; value: Uint8Array }, [string, number]>(sql)
-      .iterate(owner, tp)) {
-      yield [row.key, row.value];
-    }
+    const rows = this.#all<{ key: string; value: Uint8Array }>(sql, owner, tp);
+    return rows.map(({ key, value }) => [key, value] as const);
   }
 
   owners(): string[] {
-    return this.#db
-      .query<{ grp: string }, []>('SELECT DISTINCT grp FROM offsets')
-      .all()
-      .map((row) => row.grp);
+    return this.#all<{ grp: string }>('SELECT DISTINCT grp FROM offsets').map(({ grp }) => grp);
   }
 
   /**
-   * Deletes whole batches that ended before `offset` and are older than `beforeMs`; returns the records
-   * removed.
+   * Deletes the oldest batches that end before `offset` and are older than `beforeMs`, up to the first that
+   * is not; returns the records removed.
    */
   drop(tp: number, beforeMs: number, offset: number): number {
-    const where = 'WHERE tp = ? AND appended_ms < ? AND base + count <= ?';
-    const sum = this.#db
-      .query<{ n: number | null }, [number, number, number]>(`SELECT sum(count) AS n FROM batches ${where}`)
-      .get(tp, beforeMs, offset);
-    this.#db.query(`DELETE FROM batches ${where}`).run(tp, beforeMs, offset);
-    return sum?.n ?? 0;
+    const first = this.firstOffset(tp);
+    const kept = this.#first<{ base: number | null }>(
+      'SELECT min(base) AS base FROM batches WHERE tp = ? AND (appended_ms >= ? OR base + count > ?)',
+      tp,
+      beforeMs,
+      offset,
+    );
+    const from = kept?.base ?? this.end(tp);
+    this.#db.query('DELETE FROM batches WHERE tp = ? AND base < ?').run(tp, from);
+    return from - first;
   }
 
   close(): void {
-    this.#db.run('PRAGMA wal_checkpoint(TRUNCATE)');
+    try {
+      this.#db.run('PRAGMA wal_checkpoint(TRUNCATE)');
+    } catch {
+      // What the WAL holds is durable there, and the next one to open the file takes it over.
+    }
     this.#db.close();
     this.#lock.close();
+  }
+
+  #first<Row>(sql: string, ...values: Value[]): Row | null {
+    try {
+      return this.#db.query<Row, Value[]>(sql).get(...values);
+    } catch (error) {
+      throw this.failed(error);
+    }
+  }
+
+  #all<Row>(sql: string, ...values: Value[]): Row[] {
+    try {
+      return this.#db.query<Row, Value[]>(sql).all(...values);
+    } catch (error) {
+      throw this.failed(error);
+    }
   }
 }
 

@@ -23,11 +23,20 @@ import { batchView, type Opened, openStored } from './stored-batch.ts';
 export interface EmbeddedLogOptions {
   readonly dir: string;
   readonly nowMs: () => number;
+  /** The file grows no further than this; unset: as far as the disk goes. */
+  readonly bytesMax?: number;
 }
 
 /** Opens the log in `dir`. Throws LogFault: `data_dir_held`, `data_dir_unwritable`, `log_corrupt` … */
 export function openEmbeddedLog(options: EmbeddedLogOptions): Log {
-  return new EmbeddedLog(openStore(options.dir), options.nowMs);
+  const { dir, nowMs, bytesMax = null } = options;
+  const store = openStore({ dir, bytesMax });
+  try {
+    return new EmbeddedLog(store, nowMs);
+  } catch (error) {
+    store.close();
+    throw error;
+  }
 }
 
 class EmbeddedLog implements Log {
@@ -69,6 +78,7 @@ class EmbeddedLog implements Log {
       const { partitions: count } = this.#topic(topic);
       return Array.from({ length: count }, (_, partition) => ({ topic, partition }));
     });
+    this.#subscribe(group, partitions);
     return this.#assignments.join(group, partitions, (seat) => this.#member(group, seat));
   }
 
@@ -127,8 +137,7 @@ class EmbeddedLog implements Log {
       if (retentionMs === null) continue;
       for (let partition = 0; partition < topic.partitions; partition += 1) {
         const tp = this.#tp({ topic: topic.name, partition });
-        const read = this.#store.owners().map((group) => this.#store.committed(group, tp));
-        const held = Math.min(this.#store.end(tp), ...read.filter((next) => next !== null));
+        const held = Math.min(this.#store.end(tp), ...this.#store.positions(tp));
         removed += this.#store.transaction(() => this.#store.drop(tp, nowMs - retentionMs, held));
       }
     }
@@ -137,7 +146,7 @@ class EmbeddedLog implements Log {
   }
 
   async health(): Promise<string | null> {
-    return this.#closed ? 'the log is closed' : null;
+    return this.#closed ? 'the log is closed' : (this.#store.fault?.message ?? null);
   }
 
   async close(): Promise<void> {
@@ -151,7 +160,12 @@ class EmbeddedLog implements Log {
     const positions = new Map<number, number>();
     return {
       group,
-      assigned: (listener) => seat.listen(listener),
+      assigned: (listener) =>
+        seat.listen((partitions, generation) => {
+          const kept = new Set(partitions.map((of) => this.#tp(of)));
+          for (const tp of positions.keys()) if (!kept.has(tp)) positions.delete(tp);
+          listener(partitions, generation);
+        }),
       poll: async (of, recordsMax) => {
         const tp = this.#tp(of);
         const from = positions.get(tp) ?? this.#committed(group, of);
@@ -168,7 +182,7 @@ class EmbeddedLog implements Log {
   }
 
   async *#state(group: string, of: TopicPartition): AsyncIterable<readonly [string, Uint8Array]> {
-    yield* [...this.#store.state(group, this.#tp(of))];
+    yield* this.#store.state(group, this.#tp(of));
   }
 
   #commit(group: string, owns: boolean, of: TopicPartition, commit: Commit): CommitOutcome {
@@ -204,9 +218,24 @@ class EmbeddedLog implements Log {
   #opened(of: TopicPartition, tp: number, offset: number): Opened | null {
     const recent = this.#appender.recent.find(tp, offset);
     if (recent !== null) return recent;
-    if (offset >= this.#store.end(tp)) return null;
-    const stored = this.#store.batchAt(tp, offset);
-    return stored === null ? null : openStored(of, stored);
+    const stored = this.#store.batchAt(of, tp, offset);
+    if (stored === null) return null;
+    try {
+      return openStored(of, stored);
+    } catch (error) {
+      throw this.#store.failed(error);
+    }
+  }
+
+  /** A group that joins holds what it has not read, whether or not it ever commits. */
+  #subscribe(group: string, partitions: readonly TopicPartition[]): void {
+    this.#store.transaction(() => {
+      for (const of of partitions) {
+        const tp = this.#tp(of);
+        if (this.#store.committed(group, tp) !== null) continue;
+        this.#store.setCommitted(group, tp, this.#store.firstOffset(tp));
+      }
+    });
   }
 
   #committed(group: string, of: TopicPartition): number {

@@ -1,5 +1,5 @@
 // How a produced batch is stored: the records' bytes one after the other, compressed when it pays, with an
-// index of where each key and value ends, and a checksum over both. Written once, read as a view.
+// index of where each key and value ends, and a checksum over all of it. Written once, read as a view.
 //
 //   bytes:  key₀ value₀ key₁ value₁ …      index: Uint32 [end of key₀, end of value₀, end of key₁, …]
 
@@ -29,10 +29,13 @@ export const BATCH_BYTES_MAX = 1024 * 1024;
 export const VALUE_BYTES_MAX = 8 * 1024 * 1024;
 export const KEY_BYTES_MAX = 1_024;
 const COMPRESS_FROM_BYTES = 512;
+const BUFFER_BYTES = 64 * 1024;
+/** A buffer that one large batch has made larger than this is not kept. */
+const BUFFER_BYTES_KEPT = 4 * BATCH_BYTES_MAX;
 
 /** Grows as records are added; reused for the next batch after `finish`. */
 export class BatchWriter {
-  #buffer = new Uint8Array(64 * 1024);
+  #buffer = new Uint8Array(BUFFER_BYTES);
   #index = new Uint32Array(1_024);
   #used = 0;
   #count = 0;
@@ -44,13 +47,15 @@ export class BatchWriter {
 
   /** Throws a RangeError for a key or value over its bound: callers check before. */
   add(key: string, value: string | Uint8Array): void {
+    // In UTF-8 a text is no shorter than it is in characters.
+    if (key.length > KEY_BYTES_MAX || value.length > VALUE_BYTES_MAX) throw over(key);
     const from = this.#used;
     this.#write(key);
     const keyEnd = this.#used;
     this.#write(value);
     if (keyEnd - from > KEY_BYTES_MAX || this.#used - keyEnd > VALUE_BYTES_MAX) {
       this.#used = from;
-      throw new RangeError(`record '${key.slice(0, 80)}' is over the bound of the log`);
+      throw over(key);
     }
     if (this.#count * 2 + 2 > this.#index.length) {
       const larger = new Uint32Array(this.#index.length * 2);
@@ -69,17 +74,11 @@ export class BatchWriter {
     const packed = plain.length >= COMPRESS_FROM_BYTES ? Bun.zstdCompressSync(plain, { level: 1 }) : plain;
     const smaller = packed.length < plain.length;
     const bytes = smaller ? packed : plain;
-    const stored: StoredBatch = {
-      baseOffset,
-      count: this.#count,
-      appendedMs,
-      index,
-      bytes,
-      codec: smaller ? 1 : 0,
-      checksum: checksum(index, bytes),
-    };
+    const header = { baseOffset, count: this.#count, appendedMs, codec: smaller ? 1 : 0 };
+    const stored: StoredBatch = { ...header, index, bytes, checksum: checksum({ ...header, index, bytes }) };
     this.#used = 0;
     this.#count = 0;
+    if (this.#buffer.length > BUFFER_BYTES_KEPT) this.#buffer = new Uint8Array(BUFFER_BYTES);
     return { stored, opened: { baseOffset, count: stored.count, appendedMs, index: ends, bytes: plain } };
   }
 
@@ -101,9 +100,15 @@ export class BatchWriter {
   }
 }
 
-/** 52 bits of xxHash64, so that it stays an exact number in SQLite and here. */
-function checksum(index: Uint8Array, bytes: Uint8Array): number {
-  return Number(BigInt.asUintN(52, Bun.hash.xxHash64(bytes, Bun.hash.xxHash64(index))));
+function over(key: string): RangeError {
+  return new RangeError(`record '${key.slice(0, 80)}' is over the bound of the log`);
+}
+
+/** 52 bits of xxHash64 over header, index and bytes, so that it stays an exact number in SQLite and here. */
+function checksum(of: Omit<StoredBatch, 'checksum'>): number {
+  const header = Bun.hash.xxHash64(`${of.baseOffset} ${of.count} ${of.appendedMs} ${of.codec}`);
+  const hash = Bun.hash.xxHash64(of.bytes, Bun.hash.xxHash64(of.index, header));
+  return Number(BigInt.asUintN(52, hash));
 }
 
 /** A batch that was checked and unpacked. */
@@ -119,14 +124,16 @@ export interface Opened {
  * Checks and unpacks. Throws a LogFault `log_corrupt` that names the place when the checksum does not hold.
  */
 export function openStored(of: TopicPartition, stored: StoredBatch): Opened {
-  if (checksum(stored.index, stored.bytes) !== stored.checksum) {
-    const place = `${of.topic}/${of.partition} at offset ${stored.baseOffset}`;
-    throw new LogFault(`stored records of ${place} are damaged`, 'log_corrupt', false);
-  }
+  if (checksum(stored) !== stored.checksum) throw damaged(of, stored.baseOffset);
   const bytes = stored.codec === 1 ? Bun.zstdDecompressSync(stored.bytes) : stored.bytes;
   const copy = stored.index.slice();
   const { baseOffset, count, appendedMs } = stored;
   return { baseOffset, count, appendedMs, index: new Uint32Array(copy.buffer), bytes };
+}
+
+export function damaged(of: TopicPartition, offset: number): LogFault {
+  const place = `${of.topic}/${of.partition} at offset ${offset}`;
+  return new LogFault(`stored records of ${place} are damaged`, 'log_corrupt', false);
 }
 
 const decoder = new TextDecoder();

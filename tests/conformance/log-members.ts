@@ -73,6 +73,24 @@ export function memberTests(rig: Rig): void {
     await one.member.leave();
   });
 
+  test('a partition that went and came back is read from the last commit', async () => {
+    const [topic, group] = [await rig.topic(2), rig.name('g')];
+    for (const partition of [0, 1]) await rig.fill(topic, ['a', 'b', 'c'], partition);
+    const one = await Reader.join(rig.opened, group, [topic]);
+    await until('both partitions', () => one.partitions.length === 2);
+    for (const of of [...one.partitions]) await one.next(of, 1);
+    const two = await Reader.join(rig.opened, group, [topic]);
+    await until('one partition each', () => one.partitions.length === 1 && two.partitions.length === 1);
+    const [moved] = two.partitions;
+    if (moved === undefined) throw new Error('nothing moved');
+    const { nextOffset } = await two.next(moved, 2);
+    await two.member.commit(moved, { outputs: [], state: [], nextOffset });
+    await two.member.leave();
+    await until('both partitions again', () => one.partitions.length === 2);
+    expect(recordsOf(await one.next(moved)).map((each) => each.value)).toEqual(['c']);
+    await one.member.leave();
+  });
+
   test('of different groups do not touch each other', async () => {
     const topic = await rig.topic(1);
     const of = { topic, partition: 0 };
