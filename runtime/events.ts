@@ -2,6 +2,7 @@
 // the service's log, and is written to its topic in the background. A restart goes on counting where the
 // topic ends.
 
+import { invariant } from '../actors/domain/invariant.ts';
 import type { Clock } from './host.ts';
 import type { Log } from './log/log.ts';
 import { EVENTS_TOPIC } from './services.ts';
@@ -30,17 +31,16 @@ export class EventLog implements EventsView {
     this.#emit = emit;
   }
 
-  /** Reads what earlier runs left on the topic, and writes there from now on. */
+  /**
+   * Reads what earlier runs left on the topic, goes on counting from there, and writes there from now on.
+   * Call it before the first event is recorded: an event never changes its number.
+   */
   async attach(log: Log): Promise<void> {
+    invariant(this.#seq === 0, 'the event log is attached before its first event');
     const end = await log.end(OF);
-    const earlier = await earlierEvents(log, Math.max(0, end - KEPT), end);
-    const last = Math.max(end, earlier.at(-1)?.seq ?? 0);
-    const renumbered = this.#kept.map((event) => ({ ...event, seq: last + event.seq }));
-    this.#seq += last;
-    this.#kept = [...earlier, ...renumbered].slice(-KEPT);
-    this.#unwritten.splice(0, this.#unwritten.length, ...renumbered);
+    this.#kept = await earlierEvents(log, Math.max(0, end - KEPT), end);
+    this.#seq = Math.max(end, this.#kept.at(-1)?.seq ?? 0);
     this.#log = log;
-    this.#schedule();
   }
 
   readonly record: RecordEvent = (event) => {
@@ -57,14 +57,24 @@ export class EventLog implements EventsView {
   };
 
   list(query: EventQuery): readonly SupervisorEvent[] {
-    const { sinceSeq, sinceMs, actor, kind, limit } = query;
+    const { sinceSeq, sinceMs, limit } = query;
+    if (sinceSeq === null && sinceMs === null) return this.#newest(query);
     const found: SupervisorEvent[] = [];
-    for (let index = this.#kept.length - 1; index >= 0 && found.length < limit; index -= 1) {
+    const from = this.#kept.findIndex(
+      ({ seq, time }) => seq > (sinceSeq ?? 0) && (sinceMs === null || Date.parse(time) >= sinceMs),
+    );
+    for (let index = from; index >= 0 && index < this.#kept.length && found.length < limit; index += 1) {
       const event = this.#kept[index];
-      if (event === undefined || event.seq <= sinceSeq) break;
-      if (sinceMs !== null && Date.parse(event.time) < sinceMs) break;
-      if (actor !== null && !event.actor.startsWith(actor)) continue;
-      if (kind === null || event.kind === kind) found.push(event);
+      if (event !== undefined && wanted(event, query)) found.push(event);
+    }
+    return found;
+  }
+
+  #newest(query: EventQuery): readonly SupervisorEvent[] {
+    const found: SupervisorEvent[] = [];
+    for (let index = this.#kept.length - 1; index >= 0 && found.length < query.limit; index -= 1) {
+      const event = this.#kept[index];
+      if (event !== undefined && wanted(event, query)) found.push(event);
     }
     return found.reverse();
   }
@@ -108,6 +118,10 @@ export class EventLog implements EventsView {
       this.#unwritten.unshift(...events);
     }
   }
+}
+
+function wanted(event: SupervisorEvent, { actor, kind }: EventQuery): boolean {
+  return (actor === null || event.actor.startsWith(actor)) && (kind === null || event.kind === kind);
 }
 
 async function earlierEvents(log: Log, from: number, end: number): Promise<SupervisorEvent[]> {

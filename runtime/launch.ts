@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { findFeed, markets } from '../actors/feeds/markets.ts';
 import type { Work } from '../actors/router-work.ts';
 import type { Environment } from '../configs/environment.ts';
+import type { Config } from '../configs/load.ts';
 import { memoryCache } from '../sinks/memory-cache.ts';
 import { redisCache } from '../sinks/redis.ts';
 import { nactHost } from './actor-system.ts';
@@ -17,7 +18,7 @@ import type { Log } from './log/log.ts';
 import { type Loggers, logEvent } from './logging.ts';
 import { runtimePolicy } from './options.ts';
 import { Pipeline } from './pipeline.ts';
-import { TOPIC } from './services.ts';
+import { eventsTopic, TOPIC } from './services.ts';
 import type { Prepared } from './startup.ts';
 import type { Telemetry } from './telemetry.ts';
 import type { ServiceName, SupervisorEvent } from './views.ts';
@@ -56,6 +57,8 @@ export async function launch(of: Launch): Promise<Launched> {
   const policy = runtimePolicy(config);
   const log = openEmbeddedLog({ dir: join(environment.dataDir, 'log'), nowMs: systemClock.nowMs });
   try {
+    await log.bootstrap([eventsTopic(retentionMs(config))]);
+    await events.attach(log);
     const ports = { clock: systemClock, draw: systemDraw, record: events.record };
     const { pool_size: poolSize, timeout } = config.projection.clickhouse;
     const timeoutMs = timeout * 1_000;
@@ -78,6 +81,10 @@ export async function launch(of: Launch): Promise<Launched> {
     await log.close();
     throw error;
   }
+}
+
+function retentionMs({ runtime }: Config): number {
+  return runtime.log.retention_hours * 3_600_000;
 }
 
 function answerCache({ prepared, environment }: Launch): AnswerCache {
@@ -130,7 +137,7 @@ function pipelineOf(of: Launch, log: Log, database: Database, cache: AnswerCache
       roles: new Set(environment.roles),
       markets,
       partitions: config.runtime.log.partitions,
-      retentionMs: config.runtime.log.retention_hours * 3_600_000,
+      retentionMs: retentionMs(config),
       sinkTimeoutMs: config.projection.clickhouse.timeout * 1_000,
       policy: runtimePolicy(config),
       stages,

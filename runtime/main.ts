@@ -73,7 +73,6 @@ async function main(): Promise<void> {
   const stop = onSignals(launched, ports, draining, voice);
   await launched.database.migrate();
   const differing = await launched.pipeline.start();
-  await events.attach(launched.log);
   for (const topic of differing) logger.warn({ event: 'topic_differs', message: topic });
   ports.ready(launched, events);
   const seconds = (systemClock.nowMs() - startedMs) / 1_000;

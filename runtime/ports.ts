@@ -4,6 +4,7 @@
 import { systemClock } from './clock.ts';
 import { deadLettersView } from './dead-letters.ts';
 import type { EventLog } from './events.ts';
+import { isLoopback } from './http/access.ts';
 import type { AppSettings } from './http/app.ts';
 import { type Listening, serve } from './http/serve.ts';
 import { serviceApp, startingApp } from './http/service-app.ts';
@@ -44,8 +45,6 @@ export function urlOf(host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-const LOOPBACK = /^(127\.|localhost$|::1$)/;
-
 /** Opens the ports of the roles. Throws PortInUse when one is taken; those already open are closed again. */
 export async function openPorts(settings: PortsSettings): Promise<Ports> {
   const { prepared, loggers, version } = settings;
@@ -68,7 +67,7 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
       const appSettings = {
         logger: loggers(name),
         adminToken: environment.adminToken,
-        loopback: LOOPBACK.test(environment.host),
+        loopback: isLoopback(environment.host),
       };
       const variable = `PORT_${name.replaceAll('-', '_').toUpperCase()}`;
       const app = startingApp(appSettings, view, version);

@@ -123,5 +123,10 @@ export function topicSpecs(markets: readonly string[], partitions: number, reten
     ...PARKING_GROUPS.map(parkingTopic),
   ];
   const specs = plain.map((name) => ({ name, partitions, retentionMs, compacted: false }));
-  return [...specs, { name: EVENTS_TOPIC, partitions: 1, retentionMs, compacted: false }];
+  return [...specs, eventsTopic(retentionMs)];
+}
+
+/** The topic of the supervisors' events, which is there before any other. */
+export function eventsTopic(retentionMs: number): TopicSpec {
+  return { name: EVENTS_TOPIC, partitions: 1, retentionMs, compacted: false };
 }

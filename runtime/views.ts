@@ -100,28 +100,32 @@ export interface ActorsView {
   release(instrumentId: string): 'released' | 'not_quarantined' | 'unknown';
 }
 
+export const EVENT_KINDS = [
+  'start',
+  'restart',
+  'stop',
+  'defect',
+  'quarantine',
+  'release',
+  'escalation',
+  'rebalance',
+  'pause',
+  'resume',
+  'drain',
+  'dead_letter',
+  'dependency_down',
+  'dependency_up',
+  'replay',
+  'note',
+] as const;
+export type EventKind = (typeof EVENT_KINDS)[number];
+
 export interface SupervisorEvent {
   /** Order of the events of this process, 1 first. */
   readonly seq: number;
   /** ISO 8601, UTC, milliseconds. */
   readonly time: string;
-  readonly kind:
-    | 'start'
-    | 'restart'
-    | 'stop'
-    | 'defect'
-    | 'quarantine'
-    | 'release'
-    | 'escalation'
-    | 'rebalance'
-    | 'pause'
-    | 'resume'
-    | 'drain'
-    | 'dead_letter'
-    | 'dependency_down'
-    | 'dependency_up'
-    | 'replay'
-    | 'note';
+  readonly kind: EventKind;
   readonly service: string;
   readonly actor: string;
   readonly cause: string;
@@ -133,7 +137,9 @@ export interface SupervisorEvent {
 export type RecordEvent = (event: Omit<SupervisorEvent, 'seq' | 'time'>) => void;
 
 export interface EventQuery {
-  readonly sinceSeq: number;
+  /** Only those with a greater number. With `sinceSeq` or `sinceMs` the oldest come first, so that a reader
+   * can go on from the last one; without, the newest. */
+  readonly sinceSeq: number | null;
   readonly sinceMs: number | null;
   /** Prefix of the actor path. */
   readonly actor: string | null;

@@ -83,7 +83,6 @@ async function main(wish: Wish): Promise<number> {
   process.on('SIGTERM', () => stop.abort());
   await launched.database.migrate();
   await launched.pipeline.start();
-  await events.attach(launched.log);
   const ticker = setInterval(
     () => void showProgress(launched, live ? screen.progress : screen.say),
     live ? 200 : 5_000,

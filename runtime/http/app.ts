@@ -1,9 +1,12 @@
 // An application for one service port: parameters are checked by schema (422 names the field), errors are
-// JSON that says what to do, `/x/` is `/x`, and what changes something needs the right to.
+// JSON that says what to do, `/x/` is `/x`, a wrong method is 405 with those that are right, and what changes
+// something needs the right to (access.ts).
 
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import { HTTPException } from 'hono/http-exception';
 import type { Logger } from '../logging.ts';
+import { type Access, refuse } from './access.ts';
 
 export interface Problem {
   readonly error: string;
@@ -11,12 +14,8 @@ export interface Problem {
   readonly [more: string]: unknown;
 }
 
-export interface AppSettings {
+export interface AppSettings extends Access {
   readonly logger: Logger;
-  /** Token that changes need; null: only loopback listens, and changes are open. */
-  readonly adminToken: string | null;
-  /** Whether the port listens on loopback only. */
-  readonly loopback: boolean;
 }
 
 export type App = OpenAPIHono;
@@ -34,21 +33,12 @@ export function newApp(settings: AppSettings): App {
       return context.json({ error: 'invalid_parameter', message, fields }, 422);
     },
   });
-  app.use('*', async (context, next) => {
-    const { method } = context.req;
-    if (method !== 'GET' && method !== 'HEAD') {
-      const refusal = refuse(settings, context);
-      if (refusal !== null) return refusal;
-    }
-    return next();
-  });
-  app.notFound((context) => {
-    const message = `no route ${context.req.method} ${context.req.path}: GET / lists what there is`;
-    return context.json({ error: 'not_found', message }, 404);
-  });
+  app.use('*', async (context, next) => refuse(settings, context) ?? next());
+  app.notFound((context) => noRoute(app, context));
   app.onError((error, context) => {
     const status = statusOf(error);
     const message = error instanceof Error ? error.message : String(error);
+    if (status === 400) return context.json({ error: 'bad_request', message }, 400);
     const fields = {
       event: 'request_failed',
       method: context.req.method,
@@ -62,27 +52,53 @@ export function newApp(settings: AppSettings): App {
   return app;
 }
 
-/** Faults of a sink carry `retryable` and a code: the service is out of order, not wrong. */
-function statusOf(error: unknown): 500 | 503 {
+/**
+ * Faults of a sink carry `retryable` and a code: the service is out of order, not wrong. What the framework
+ * throws is about the request, such as a body that is not JSON.
+ */
+function statusOf(error: unknown): 400 | 500 | 503 {
+  if (error instanceof HTTPException && error.status < 500) return 400;
   return error instanceof Error && error.name === 'Fault' ? 503 : 500;
 }
 
-function refuse({ adminToken, loopback }: AppSettings, context: Context): Response | null {
-  if (adminToken === null) {
-    if (loopback) return null;
-    const message = 'this port is open to others and no ADMIN_TOKEN is set: changes are refused';
-    return context.json({ error: 'forbidden', message }, 403);
+/** 405 with `Allow` where the path has other methods, else 404. */
+export function noRoute(app: App, context: Context): Response {
+  const { method, path } = context.req;
+  const allowed = methodsOf(app, path);
+  if (allowed.length === 0) {
+    const message = `no route ${path}: GET / lists what there is`;
+    return context.json({ error: 'not_found', message }, 404);
   }
-  const given = context.req.header('authorization') ?? '';
-  if (sameText(given, `Bearer ${adminToken}`)) return null;
-  const message = 'changes need the header Authorization: Bearer <ADMIN_TOKEN>';
-  return context.json({ error: 'unauthorized', message }, 401);
+  const allow = allowed.join(', ');
+  const message = `${path} does not answer ${method}: it answers ${allow}`;
+  return context.json({ error: 'method_not_allowed', message }, 405, { allow });
 }
 
-/** Takes as long for a near miss as for a far one. */
-function sameText(a: string, b: string): boolean {
-  const hash = (text: string) => new Bun.CryptoHasher('sha256').update(text).digest();
-  return crypto.timingSafeEqual(hash(a), hash(b));
+/** `GET` answers `HEAD` too. */
+function methodsOf(app: App, path: string): string[] {
+  const found = new Set<string>();
+  for (const route of routesOf(app)) {
+    if (!matcher(route.path).test(path)) continue;
+    found.add(route.method);
+    if (route.method === 'GET') found.add('HEAD');
+  }
+  return [...found].sort();
+}
+
+function matcher(pattern: string): RegExp {
+  const literal = pattern.replace(/[.*+?^$()[\]\\|]/g, '\\$&');
+  return new RegExp(`^${literal.replace(/\{[^/]+\}/g, '[^/]+')}/?$`);
+}
+
+/** Routes of an application, each once, with parameters as `{name}`. */
+export function routesOf(app: App): readonly { readonly method: string; readonly path: string }[] {
+  const found = new Map<string, { method: string; path: string }>();
+  for (const { method, path: pattern } of app.routes) {
+    if (method === 'ALL' || pattern.includes('*')) continue;
+    const path = pattern.replace(/:([^/]+)/g, '{$1}');
+    found.set(`${method} ${path}`, { method, path });
+  }
+  return [...found.values()];
 }
 
 /** JSON of any shape, described in a sentence. */

@@ -1,8 +1,8 @@
 // What every service answers: who it is, how it is, and its metrics.
 
-import { createRoute } from '@hono/zod-openapi';
+import { createRoute, z } from '@hono/zod-openapi';
 import type { HealthView, LedgerView, ServiceView } from '../views.ts';
-import { type App, json } from './app.ts';
+import { type App, json, routesOf } from './app.ts';
 
 const HEALTHY: ReadonlySet<HealthView['status']> = new Set(['healthy', 'degraded']);
 
@@ -15,8 +15,7 @@ export function baseRoutes(app: App, service: ServiceView, version: string): voi
       responses: { 200: json('The service and its routes') },
     }),
     (context) => {
-      const routes = app.routes.filter((each) => each.method !== 'ALL' && !each.path.includes('*'));
-      const endpoints = [...new Set(routes.map((each) => `${each.method} ${each.path}`))];
+      const endpoints = routesOf(app).map(({ method, path }) => `${method} ${path}`);
       const { name, description } = service;
       return context.json({ service: name, description, version, endpoints, openapi: '/openapi.json' }, 200);
     },
@@ -34,10 +33,20 @@ export function baseRoutes(app: App, service: ServiceView, version: string): voi
       return context.json({ ...service.info(), ledger, conservation: balance(service.ledger()) }, 200);
     },
   );
-  app.get('/metrics', async (context) => {
-    const text = await service.metrics();
-    return context.text(text, 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
-  });
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/metrics',
+      summary: 'Metrics in the text format of Prometheus',
+      responses: {
+        200: { description: 'Metrics', content: { 'text/plain': { schema: z.string() } } },
+      },
+    }),
+    async (context) => {
+      const text = await service.metrics();
+      return context.text(text, 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
+    },
+  );
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: { title: `Carbon ingestion: ${service.name}`, version, description: service.description },

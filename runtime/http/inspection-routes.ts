@@ -1,19 +1,15 @@
-// Looking inside: the actor tree, a market, an instrument; the supervisors' events; the dead letters.
+// Looking inside: the actor tree, a market, an instrument; the dead letters.
 
 import { createRoute, z } from '@hono/zod-openapi';
-import { streamSSE } from 'hono/streaming';
-import type { ActorsView, DeadLettersView, EventsView, SupervisorEvent } from '../views.ts';
-import { type App, instantMs, json, numberParameter, PROBLEM, textParameter } from './app.ts';
+import type { ActorsView, DeadLettersView, EventsView } from '../views.ts';
+import { type App, json, numberParameter, PROBLEM, textParameter } from './app.ts';
+import { eventRoutes } from './event-routes.ts';
 
 export interface InspectionViews {
   readonly actors: ActorsView;
   readonly events: EventsView;
   readonly deadLetters: DeadLettersView;
 }
-
-const LISTENERS_MAX = 64;
-const EVENTS_QUEUED_MAX = 1_000;
-const HEARTBEAT_MS = 15_000;
 
 export function inspectionRoutes(app: App, views: InspectionViews): void {
   actorRoutes(app, views.actors);
@@ -103,89 +99,6 @@ function unknownInstrument(actors: ActorsView, ofMarket: string, name: string) {
     message: `no instrument '${ofMarket}:${name}': ${message}`,
     near: links,
   };
-}
-
-const since = z
-  .string()
-  .refine((text) => /^\d+$/.test(text) || !Number.isNaN(instantMs(text)), 'expected a number or an instant')
-  .optional();
-
-function eventRoutes(app: App, events: EventsView): void {
-  app.openapi(
-    createRoute({
-      method: 'get',
-      path: '/events',
-      summary: 'Events of the supervisors, oldest first; `since` is a number or an instant',
-      request: {
-        query: z.object({
-          since,
-          actor: textParameter,
-          kind: textParameter,
-          limit: numberParameter(1, 5_000, 200),
-        }),
-      },
-      responses: { 200: json('Events') },
-    }),
-    (context) => {
-      const query = context.req.valid('query');
-      const found = events.list({
-        sinceSeq: seqOf(query.since),
-        sinceMs: query.since === undefined || /^\d+$/.test(query.since) ? null : instantMs(query.since),
-        actor: query.actor ?? null,
-        kind: query.kind ?? null,
-        limit: query.limit,
-      });
-      return context.json({ events: found, count: found.length, last: found.at(-1)?.seq ?? null }, 200);
-    },
-  );
-  eventStream(app, events);
-}
-
-function seqOf(text: string | undefined): number {
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
-}
-
-/** Server-sent events. A reader that falls too far behind is let go, and told from which number to go on. */
-function eventStream(app: App, events: EventsView): void {
-  let listeners = 0;
-  app.get('/events/stream', (context) => {
-    if (listeners >= LISTENERS_MAX) {
-      const message = `at most ${LISTENERS_MAX} readers: close another one`;
-      return context.json({ error: 'too_many_readers', message }, 503);
-    }
-    const lastId = context.req.header('last-event-id') ?? context.req.query('since');
-    return streamSSE(context, async (stream) => {
-      listeners += 1;
-      const queue: SupervisorEvent[] = [];
-      let wake = (): void => {};
-      const seq = seqOf(lastId);
-      if (lastId !== undefined) {
-        queue.push(...events.list({ sinceSeq: seq, sinceMs: null, actor: null, kind: null, limit: 1_000 }));
-      }
-      const unsubscribe = events.subscribe((event) => {
-        queue.push(event);
-        wake();
-      });
-      stream.onAbort(() => wake());
-      try {
-        while (!stream.aborted && queue.length <= EVENTS_QUEUED_MAX) {
-          const event = queue.shift();
-          if (event !== undefined) {
-            await stream.writeSSE({ id: String(event.seq), event: event.kind, data: JSON.stringify(event) });
-            continue;
-          }
-          const arrived = new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-          await Promise.race([arrived, stream.sleep(HEARTBEAT_MS)]);
-          if (queue.length === 0 && !stream.aborted) await stream.write(': still here\n\n');
-        }
-      } finally {
-        unsubscribe();
-        listeners -= 1;
-      }
-    });
-  });
 }
 
 function deadLetterRoutes(app: App, deadLetters: DeadLettersView): void {
