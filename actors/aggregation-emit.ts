@@ -7,6 +7,7 @@ import type { Instrument } from './domain/instrument.ts';
 import type { MarketCalendar } from './domain/operating-day.ts';
 import type { MetricValue } from './domain/rolling.ts';
 import { type BarPayload, type CurvePayload, SCHEMA_VERSION } from './domain/wire.ts';
+import { LineWriter } from './line-writer.ts';
 import type { Emission } from './stage.ts';
 
 const CURRENCY = 'USD';
@@ -91,7 +92,7 @@ export class Emitter {
     return { to: 'bars', value: this.#record(eventId, traceId, bar.startMs, JSON.stringify(payload)) };
   }
 
-  /** One record a metric; `revision` is that of the hour. */
+  /** One record a metric, all of an hour as lines; `revision` is that of the hour. */
   metrics(
     hourEndMs: number,
     revision: number,
@@ -109,14 +110,15 @@ export class Emitter {
       `","trace_id":"${traceId}","occurred_at":${end},${this.#envelope},"payload":{${this.#metricPrefix},` +
       `"delivery_date":"${date}","hour_end":${end},"row_version":${version},` +
       `"calculation_timestamp":${nowMs * 1_000},"metric_type":"`;
+    const lines = new LineWriter(head, envelope);
     for (const { type, window, value, unit, samples } of values) {
-      out.push({
-        to: 'metrics',
-        value:
-          `${head}${type}-${window}${envelope}${type}","window_size":${window},"metric_value":${value},` +
+      lines.add(
+        `${type}-${window}`,
+        `${type}","window_size":${window},"metric_value":${value},` +
           `"metric_unit":"${unit}","sample_count":${samples}}}`,
-      });
+      );
     }
+    if (values.length > 0) out.push({ to: 'metrics', value: lines.finish() });
   }
 
   point(point: CurvePoint, traceId: string, nowMs: number): Emission {

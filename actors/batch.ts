@@ -17,12 +17,46 @@ export interface Batch extends TopicPartition {
   value(index: number): Uint8Array;
   /** Append time, milliseconds. */
   timestampMs(index: number): number;
+  /**
+   * Values of the records [from, to), each ended by a newline, in pieces that are one text. For topics whose
+   * values are JSON texts of ours, which hold no newline. Valid as long as `value`.
+   */
+  lines(from: number, to: number): readonly Uint8Array[];
+}
+
+/** Many records of one key, built as bytes: JSON texts that hold no newline, each ended by one. */
+export interface Lines {
+  readonly bytes: Uint8Array;
+  readonly count: number;
+}
+
+/** One record, or the many of `Lines`. */
+export type OutputValue = string | Uint8Array | Lines;
+
+export const NEWLINE = 10;
+
+export function isLines(value: OutputValue): value is Lines {
+  return typeof value !== 'string' && !(value instanceof Uint8Array);
+}
+
+/** The records of a value, one by one. */
+export function* recordsOf(value: OutputValue): Iterable<string | Uint8Array> {
+  if (!isLines(value)) {
+    yield value;
+    return;
+  }
+  const { bytes } = value;
+  for (let from = 0; from < bytes.length; ) {
+    const end = bytes.indexOf(NEWLINE, from);
+    yield bytes.subarray(from, end);
+    from = end + 1;
+  }
 }
 
 export interface Outgoing {
   readonly topic: string;
   readonly key: string;
-  readonly value: string | Uint8Array;
+  readonly value: OutputValue;
   /** Unset: murmur2 of the key, as Kafka's default partitioner does. */
   readonly partition?: number;
 }

@@ -148,14 +148,16 @@ export class Work {
   }
 
   emit(emission: RoutedEmission): void {
+    const { key, value, partition } = emission;
+    const [length, records] =
+      typeof value === 'string' ? [value.length, 1] : [value.bytes.length, value.count];
     invariant(
-      emission.value.length <= this.settings.outputBytesMax,
-      `an output of ${emission.value.length} bytes is over the bound of ${this.settings.outputBytesMax}`,
+      length <= this.settings.outputBytesMax,
+      `an output of ${length} bytes is over the bound of ${this.settings.outputBytesMax}`,
     );
     const topic = this.settings.topicOf(emission.to);
-    const { key, value, partition } = emission;
     this.outputs.push(partition === undefined ? { topic, key, value } : { topic, key, value, partition });
-    if (key !== CALENDAR_KEY) this.#emitted(key, emission.to);
+    if (key !== CALENDAR_KEY) this.#emitted(key, emission.to, records);
   }
 
   refuse(index: number, rejection: Rejection): void {
@@ -166,7 +168,7 @@ export class Work {
     const letter = deadLetter(origin, this.batch.value(index), rejection, context);
     const value = JSON.stringify(letter);
     this.outputs.push({ topic: this.settings.deadLetterTopic, key: originKey(origin), value });
-    this.#emitted(origin.key, 'dead_letters');
+    this.#emitted(origin.key, 'dead_letters', 1);
   }
 
   park(key: string, indices: readonly number[]): void {
@@ -216,9 +218,9 @@ export class Work {
     return made;
   }
 
-  #emitted(key: string, to: string): void {
+  #emitted(key: string, to: string, records: number): void {
     const { emitted } = this.#ledger(key);
-    emitted[to] = (emitted[to] ?? 0) + 1;
+    emitted[to] = (emitted[to] ?? 0) + records;
   }
 }
 

@@ -6,6 +6,7 @@
 // The state is a value that nobody mutates: an abort keeps the old one, a commit keeps the new one. That is
 // the undo log of design §3.2. A stage whose `process` throws has a defect; the actor isolates the record.
 
+import type { Lines } from './batch.ts';
 import type { Rejection } from './domain/rejection.ts';
 
 /** One record of a batch, decoded lazily: `value` is JSON text in UTF-8. */
@@ -27,8 +28,8 @@ export type Destination =
 
 export interface Emission {
   readonly to: Destination;
-  /** JSON text of one record. Keyed by the instrument. */
-  readonly value: string;
+  /** JSON text of one record, or of many. Keyed by the instrument. */
+  readonly value: string | Lines;
 }
 
 export interface Refused {

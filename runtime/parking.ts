@@ -48,5 +48,7 @@ function view(of: Filtered): Batch {
     key: (index) => at(index)[0].key(at(index)[1]),
     value: (index) => at(index)[0].value(at(index)[1]),
     timestampMs: (index) => at(index)[0].timestampMs(at(index)[1]),
+    lines: (from, to) =>
+      of.indices.slice(from, to).flatMap((index) => of.batch?.lines(index, index + 1) ?? []),
   };
 }

@@ -6,14 +6,19 @@ import type { Batch } from '../actors/batch.ts';
 import { type Rejection, reject } from '../actors/domain/rejection.ts';
 import { CALENDAR_KEY } from '../actors/router-work.ts';
 import type { Refused } from '../actors/stage.ts';
-import { Fault, type Receipt, type Sink } from '../sinks/sink.ts';
+import { Fault, type Receipt, type Rows, type Sink } from '../sinks/sink.ts';
 
 interface Waiting {
   readonly batch: Batch;
-  readonly values: readonly Uint8Array[];
-  readonly offsets: readonly number[];
   resolve(refused: readonly Refused[]): void;
   reject(error: unknown): void;
+}
+
+/** Records [from, to) of a batch. */
+interface Span {
+  readonly batch: Batch;
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface WriterSettings {
@@ -39,16 +44,9 @@ export class ProjectionWriter {
    * Resolves when the batch is durable. Rejects with a Fault when the sink is out of order: try again later.
    */
   write(batch: Batch): Promise<readonly Refused[]> {
-    const values: Uint8Array[] = [];
-    const offsets: number[] = [];
-    for (let index = 0; index < batch.count; index += 1) {
-      if (batch.key(index) === CALENDAR_KEY) continue;
-      values.push(batch.value(index));
-      offsets.push(batch.offset(index));
-    }
-    if (values.length === 0) return Promise.resolve([]);
+    if (batch.count === 0) return Promise.resolve([]);
     return new Promise((resolve, reject_) => {
-      this.#queue.push({ batch, values, offsets, resolve, reject: reject_ });
+      this.#queue.push({ batch, resolve, reject: reject_ });
       this.#next();
     });
   }
@@ -69,19 +67,16 @@ export class ProjectionWriter {
     for (;;) {
       const first = this.#queue[0];
       if (first === undefined) return group;
-      if (group.length > 0 && rows + first.values.length > this.#settings.rowsMax) return group;
+      if (group.length > 0 && rows + first.batch.count > this.#settings.rowsMax) return group;
       this.#queue.shift();
-      rows += first.values.length;
+      rows += first.batch.count;
       group.push(first);
     }
   }
 
   async #insert(group: readonly Waiting[]): Promise<void> {
     try {
-      await this.#send(
-        group.flatMap((each) => [...each.values]),
-        group.map((each) => token(each.batch, 0, each.values.length)).join('+'),
-      );
+      await this.#send(group.map(({ batch }) => ({ batch, from: 0, to: batch.count })));
       for (const each of group) each.resolve([]);
     } catch (error) {
       if (isBadRow(error)) await this.#isolate(group);
@@ -93,31 +88,33 @@ export class ProjectionWriter {
   async #isolate(group: readonly Waiting[]): Promise<void> {
     for (const each of group) {
       try {
-        each.resolve(await this.#halve(each, 0, each.values.length));
+        each.resolve(await this.#halve({ batch: each.batch, from: 0, to: each.batch.count }));
       } catch (error) {
         each.reject(error);
       }
     }
   }
 
-  async #halve(of: Waiting, from: number, to: number): Promise<Refused[]> {
+  async #halve(span: Span): Promise<Refused[]> {
     try {
-      await this.#send(of.values.slice(from, to), token(of.batch, from, to));
+      await this.#send([span]);
       return [];
     } catch (error) {
       if (!isBadRow(error)) throw error;
-      const offset = of.offsets[from];
-      if (to - from === 1 && offset !== undefined) return [{ offset, rejection: rejection(error) }];
+      const { batch, from, to } = span;
+      if (to - from === 1) return [{ offset: batch.offset(from), rejection: rejection(error) }];
       const middle = (from + to) >> 1;
-      return [...(await this.#halve(of, from, middle)), ...(await this.#halve(of, middle, to))];
+      return [
+        ...(await this.#halve({ batch, from, to: middle })),
+        ...(await this.#halve({ batch, from: middle, to })),
+      ];
     }
   }
 
-  async #send(values: readonly Uint8Array[], rowsToken: string): Promise<void> {
+  async #send(spans: readonly Span[]): Promise<void> {
     const { sink, topic, timeoutMs } = this.#settings;
     try {
-      const rows = { topic, values, token: rowsToken };
-      this.#settings.wrote(topic, await sink.write(rows, AbortSignal.timeout(timeoutMs)));
+      this.#settings.wrote(topic, await sink.write(rowsOf(topic, spans), AbortSignal.timeout(timeoutMs)));
     } catch (error) {
       if (error instanceof Fault) this.#settings.failed(topic, error);
       throw error;
@@ -125,7 +122,26 @@ export class ProjectionWriter {
   }
 }
 
-function token(batch: Batch, from: number, to: number): string {
+function rowsOf(topic: string, spans: readonly Span[]): Rows {
+  return {
+    topic,
+    count: spans.reduce((sum, { from, to }) => sum + to - from, 0),
+    lines: () => spans.flatMap(({ batch, from, to }) => batch.lines(from, to)),
+    values: () => spans.flatMap(valuesOf),
+    token: spans.map(token).join('+'),
+  };
+}
+
+/** Without the calendar, which is no record of a market. */
+function valuesOf({ batch, from, to }: Span): Uint8Array[] {
+  const values: Uint8Array[] = [];
+  for (let index = from; index < to; index += 1) {
+    if (batch.key(index) !== CALENDAR_KEY) values.push(batch.value(index));
+  }
+  return values;
+}
+
+function token({ batch, from, to }: Span): string {
   return `${batch.topic}/${batch.partition}/${batch.offset(0)}-${batch.nextOffset}/${from}-${to}`;
 }
 

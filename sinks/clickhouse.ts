@@ -4,7 +4,7 @@
 import { Readable } from 'node:stream';
 import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { Fault, type Receipt, type Rows, type Sink } from './sink.ts';
-import { insertInto, type Table } from './table.ts';
+import { insertInto } from './table.ts';
 import { tableOf } from './tables.ts';
 
 export interface ClickHouseOptions {
@@ -51,12 +51,19 @@ export class ClickHouse {
     return this.#run(async () => (await this.#client.exec({ query })).stream);
   }
 
-  /** Inserts a body that the query names the format of. */
-  async insertBody(query: string, body: Uint8Array, token: string, signal: AbortSignal): Promise<void> {
+  /** Inserts a body, given in pieces, that the query names the format of. */
+  async insertBody(
+    query: string,
+    body: readonly Uint8Array[],
+    token: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    // Frames of zstd one after the other are one stream of it.
+    const packed = await Promise.all(body.map((piece) => Bun.zstdCompress(piece, { level: 1 })));
     await this.#run(async () => {
       const { stream } = await this.#client.exec({
         query,
-        values: Readable.from([Bun.zstdCompressSync(body, { level: 1 })], { objectMode: false }),
+        values: Readable.from(packed, { objectMode: false }),
         http_headers: { 'content-encoding': 'zstd' },
         abort_signal: signal,
         clickhouse_settings: {
@@ -108,9 +115,9 @@ export function clickhouseSink(clickhouse: ClickHouse): Sink {
       const query = inserts.get(table.name) ?? insertInto(table);
       inserts.set(table.name, query);
       const from = performance.now();
-      const body = bodyOf(rows, table);
+      const body = table.verbatim ? [verbatim(rows.values())] : rows.lines();
       await clickhouse.insertBody(query, body, tokenOf(rows, body), signal);
-      return { rows: rows.values.length, millis: performance.now() - from };
+      return { rows: rows.count, millis: performance.now() - from };
     },
     health: () => clickhouse.ping(),
     close: () => clickhouse.close(),
@@ -121,23 +128,19 @@ export function clickhouseSink(clickhouse: ClickHouse): Sink {
  * The position and the content: rows of another log that stand at the same position are never taken for
  * these.
  */
-function tokenOf(rows: Rows, body: Uint8Array): string {
-  return `${rows.token.slice(0, 200)}#${Bun.hash.xxHash64(body).toString(16)}`;
+function tokenOf(rows: Rows, body: readonly Uint8Array[]): string {
+  const hash = body.reduce((seed, piece) => Bun.hash.xxHash64(piece, seed), 0n);
+  return `${rows.token.slice(0, 200)}#${hash.toString(16)}`;
 }
 
-/** Records one after the other: a line each, or for verbatim tables a length and the bytes. */
-function bodyOf(rows: Rows, table: Table): Uint8Array {
-  const lengths = rows.values.reduce((sum, value) => sum + value.length, 0);
-  const body = new Uint8Array(lengths + rows.values.length * (table.verbatim ? 5 : 1));
+/** Records one after the other, each as its length and its bytes: RowBinary. */
+function verbatim(values: readonly Uint8Array[]): Uint8Array {
+  const body = new Uint8Array(values.reduce((sum, value) => sum + value.length + 5, 0));
   let at = 0;
-  for (const value of rows.values) {
-    if (table.verbatim) at = writeVarint(body, at, value.length);
+  for (const value of values) {
+    at = writeVarint(body, at, value.length);
     body.set(value, at);
     at += value.length;
-    if (!table.verbatim) {
-      body[at] = 10;
-      at += 1;
-    }
   }
   return body.subarray(0, at);
 }

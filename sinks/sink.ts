@@ -18,8 +18,11 @@ export class Fault extends Error {
 /** JSON records of one topic, as they stand on the log, for the tables that the topic feeds. */
 export interface Rows {
   readonly topic: string;
-  /** JSON texts in UTF-8, one a record. */
-  readonly values: readonly Uint8Array[];
+  readonly count: number;
+  /** The records as JSON texts in UTF-8, each ended by a newline and holding none, in pieces. */
+  lines(): readonly Uint8Array[];
+  /** The records one by one, whatever they hold. */
+  values(): readonly Uint8Array[];
   /** Unique to this set of rows: the input position they came from. A second write with it is dropped. */
   readonly token: string;
 }

@@ -1,11 +1,12 @@
-// How records get into the embedded log: sorted by partition, cut into stored batches, written inside the
-// caller's transaction, and at hand for readers once that is durable.
+// How records get into the embedded log: sorted by partition, cut into batches and packed before the caller's
+// transaction, written inside it, and at hand for readers once that is durable.
 
+import { BatchWriter } from './batch-writer.ts';
 import type { Store } from './embedded-store.ts';
 import type { Outgoing, TopicSpec } from './log.ts';
 import { keyHash } from './murmur2.ts';
 import { RecentBatches } from './recent-batches.ts';
-import { BatchWriter } from './stored-batch.ts';
+import { Opened, type Packed, storedAt } from './stored-batch.ts';
 
 export const PARTITIONS_MAX = 10_000;
 const CACHED_KEYS_MAX = 100_000;
@@ -14,11 +15,16 @@ export interface Topic extends TopicSpec {
   readonly id: number;
 }
 
+/** A packed batch and the partition that it goes to. */
+export interface Cut {
+  readonly tp: number;
+  readonly packed: Packed;
+}
+
 export class Appender {
   readonly recent = new RecentBatches();
   readonly #store: Store;
   readonly #nowMs: () => number;
-  readonly #writers = new Map<number, BatchWriter>();
   readonly #hashes = new Map<string, number>();
 
   constructor(store: Store, nowMs: () => number) {
@@ -37,37 +43,39 @@ export class Appender {
     }
   }
 
-  /** Within a transaction. Throws a RangeError for a topic that does not exist or a record over its bound. */
-  write(outputs: readonly Outgoing[], topics: ReadonlyMap<string, Topic>): void {
-    const touched = new Set<number>();
-    const nowMs = this.#nowMs();
-    try {
-      for (const { topic, key, value, partition } of outputs) {
-        const spec = topics.get(topic);
-        if (spec === undefined) throw new RangeError(`topic ${topic} was not created by the bootstrap`);
-        const tp = spec.id * PARTITIONS_MAX + (partition ?? this.#partitionOf(key, spec.partitions));
-        touched.add(tp);
-        const writer = this.#writers.get(tp) ?? new BatchWriter();
-        this.#writers.set(tp, writer);
-        writer.add(key, value);
-        if (!writer.full) continue;
-        this.#finish(tp, writer, nowMs);
-        touched.delete(tp);
-      }
-      for (const tp of touched) {
-        const writer = this.#writers.get(tp);
-        if (writer !== undefined) this.#finish(tp, writer, nowMs);
-      }
-    } catch (error) {
-      for (const tp of touched) this.#writers.delete(tp);
-      throw error;
+  /**
+   * Sorts outputs by partition and packs them, beside this thread. Throws a RangeError for a topic that does
+   * not exist or a record over its bound.
+   */
+  async pack(outputs: readonly Outgoing[], topics: ReadonlyMap<string, Topic>): Promise<readonly Cut[]> {
+    const writers = new Map<number, BatchWriter>();
+    const cuts: Promise<Cut>[] = [];
+    const cut = async (tp: number, writer: BatchWriter): Promise<Cut> => ({
+      tp,
+      packed: await writer.finish(),
+    });
+    for (const { topic, key, value, partition } of outputs) {
+      const spec = topics.get(topic);
+      if (spec === undefined) throw new RangeError(`topic ${topic} was not created by the bootstrap`);
+      const tp = spec.id * PARTITIONS_MAX + (partition ?? this.#partitionOf(key, spec.partitions));
+      const writer = writers.get(tp) ?? new BatchWriter();
+      writers.set(tp, writer);
+      writer.add(key, value);
+      if (writer.full) cuts.push(cut(tp, writer));
     }
+    for (const [tp, writer] of writers) if (!writer.empty) cuts.push(cut(tp, writer));
+    return Promise.all(cuts);
   }
 
-  #finish(tp: number, writer: BatchWriter, nowMs: number): void {
-    const { stored, opened } = writer.finish(this.#store.end(tp), nowMs);
-    this.#store.addBatch(tp, stored);
-    this.recent.add(tp, opened);
+  /** Within a transaction: what was packed goes to the end of its partitions, in order. */
+  write(cuts: readonly Cut[]): void {
+    const appendedMs = this.#nowMs();
+    for (const { tp, packed } of cuts) {
+      const { count, places, plain, linesEnd } = packed;
+      const baseOffset = this.#store.end(tp);
+      this.#store.addBatch(tp, storedAt(packed, baseOffset, appendedMs));
+      this.recent.add(tp, new Opened(baseOffset, count, appendedMs, places, plain, linesEnd));
+    }
   }
 
   #partitionOf(key: string, partitions: number): number {

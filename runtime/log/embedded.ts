@@ -2,6 +2,7 @@
 // checks the member's generation, appends the outputs, stores the state and moves the position. Changelogs
 // are compacted by construction: the latest value of a key is all that is stored.
 
+import { batchView } from './batch-view.ts';
 import { Appender, PARTITIONS_MAX, type Topic } from './embedded-append.ts';
 import { Assignments } from './embedded-members.ts';
 import { openStore, type Store } from './embedded-store.ts';
@@ -18,7 +19,7 @@ import type {
   TopicSpec,
 } from './log.ts';
 import { LogFault } from './log-fault.ts';
-import { batchView, type Opened, openStored } from './stored-batch.ts';
+import { type Opened, openStored } from './stored-batch.ts';
 
 export interface EmbeddedLogOptions {
   readonly dir: string;
@@ -83,9 +84,10 @@ class EmbeddedLog implements Log {
   }
 
   async append(writer: string, outputs: readonly Outgoing[], state: readonly StateChange[]): Promise<void> {
+    const cuts = await this.#appender.pack(outputs, this.#topics);
     this.#open();
     this.#appender.transaction(() => {
-      this.#appender.write(outputs, this.#topics);
+      this.#appender.write(cuts);
       for (const { key, value } of state) this.#store.setState(`writer:${writer}`, 0, key, value);
     });
     this.#wake(outputs);
@@ -175,7 +177,7 @@ class EmbeddedLog implements Log {
       },
       seek: (of, offset) => void positions.set(this.#tp(of), offset),
       committed: async (of) => this.#committed(group, of),
-      commit: async (of, commit) => this.#commit(group, seat.owns(of), of, commit),
+      commit: (of, commit) => this.#commit(group, () => seat.owns(of), of, commit),
       state: (of) => this.#state(group, of),
       leave: async () => seat.leave(),
     };
@@ -185,12 +187,18 @@ class EmbeddedLog implements Log {
     yield* this.#store.state(group, this.#tp(of));
   }
 
-  #commit(group: string, owns: boolean, of: TopicPartition, commit: Commit): CommitOutcome {
+  async #commit(
+    group: string,
+    owns: () => boolean,
+    of: TopicPartition,
+    commit: Commit,
+  ): Promise<CommitOutcome> {
+    const cuts = await this.#appender.pack(commit.outputs, this.#topics);
     this.#open();
-    if (!owns) return 'fenced';
+    if (!owns()) return 'fenced';
     const tp = this.#tp(of);
     this.#appender.transaction(() => {
-      this.#appender.write(commit.outputs, this.#topics);
+      this.#appender.write(cuts);
       for (const { key, value } of commit.state) this.#store.setState(group, tp, key, value);
       this.#store.setCommitted(group, tp, commit.nextOffset);
     });

@@ -21,7 +21,9 @@ export type {
   Batch,
   Commit,
   CommitOutcome,
+  Lines,
   Outgoing,
+  OutputValue,
   StateChange,
   TopicPartition,
 } from '../../actors/batch.ts';

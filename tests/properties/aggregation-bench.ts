@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { aggregationStage } from '../../actors/aggregate.ts';
 import type { AggregationOptions, MarketPolicy } from '../../actors/aggregation-options.ts';
+import { recordsOf } from '../../actors/batch.ts';
 import type { MetricSpec } from '../../actors/domain/rolling.ts';
 import type { Emission } from '../../actors/stage.ts';
 
@@ -171,8 +172,9 @@ export function run(ticks: readonly TestTick[], batchSizes: readonly number[], r
 
 /** Keeps the greatest row_version of each key, without the processing time. */
 export function keep(into: Run, emissions: readonly Emission[]): void {
-  for (const { to, value } of emissions) {
-    const parsed = JSON.parse(value);
+  const records = emissions.flatMap(({ to, value }) => [...recordsOf(value)].map((text) => ({ to, text })));
+  for (const { to, text } of records) {
+    const parsed = JSON.parse(String(text instanceof Uint8Array ? Buffer.from(text) : text));
     if (to === 'rebuild') {
       into.rebuild.push(parsed);
       continue;
