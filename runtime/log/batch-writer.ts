@@ -12,6 +12,8 @@ export const VALUE_BYTES_MAX = 8 * 1024 * 1024;
 export const KEY_BYTES_MAX = 1_024;
 const COMPRESS_FROM_BYTES = 512;
 const BUFFER_BYTES = 64 * 1024;
+/** A buffer that one large batch has made larger than this is not kept. */
+const BUFFER_BYTES_KEPT = 4 * BATCH_BYTES_MAX;
 const encoder = new TextEncoder();
 
 /** Bytes that grow as they are written; reused for the next batch. */
@@ -29,6 +31,11 @@ class Growing {
       this.used += of.length;
     }
     return this.used - from;
+  }
+
+  clear(): void {
+    this.used = 0;
+    if (this.bytes.length > BUFFER_BYTES_KEPT) this.bytes = new Uint8Array(BUFFER_BYTES);
   }
 
   room(more: number): void {
@@ -79,8 +86,8 @@ export class BatchWriter {
     this.#lines.write(this.#keys.bytes.subarray(0, this.#keys.used));
     const plain = this.#lines.bytes.slice(0, this.#lines.used);
     const places = this.#index();
-    this.#lines.used = 0;
-    this.#keys.used = 0;
+    this.#lines.clear();
+    this.#keys.clear();
     this.#ends = [];
     this.#runs = [];
     this.#lastKey = null;

@@ -10,6 +10,7 @@ import { Opened, type Packed, storedAt } from './stored-batch.ts';
 
 export const PARTITIONS_MAX = 10_000;
 const CACHED_KEYS_MAX = 100_000;
+const IDLE_WRITERS_MAX = 32;
 
 export interface Topic extends TopicSpec {
   readonly id: number;
@@ -25,6 +26,8 @@ export class Appender {
   readonly recent = new RecentBatches();
   readonly #store: Store;
   readonly #nowMs: () => number;
+  /** Writers between two batches: their buffers have grown to what batches need. */
+  readonly #idle: BatchWriter[] = [];
   readonly #hashes = new Map<string, number>();
 
   constructor(store: Store, nowMs: () => number) {
@@ -50,6 +53,11 @@ export class Appender {
   async pack(outputs: readonly Outgoing[], topics: ReadonlyMap<string, Topic>): Promise<readonly Cut[]> {
     const writers = new Map<number, BatchWriter>();
     const cuts: Promise<Cut>[] = [];
+    const take = (tp: number): BatchWriter => {
+      const writer = this.#idle.pop() ?? new BatchWriter();
+      writers.set(tp, writer);
+      return writer;
+    };
     const cut = async (tp: number, writer: BatchWriter): Promise<Cut> => ({
       tp,
       packed: await writer.finish(),
@@ -58,12 +66,14 @@ export class Appender {
       const spec = topics.get(topic);
       if (spec === undefined) throw new RangeError(`topic ${topic} was not created by the bootstrap`);
       const tp = spec.id * PARTITIONS_MAX + (partition ?? this.#partitionOf(key, spec.partitions));
-      const writer = writers.get(tp) ?? new BatchWriter();
-      writers.set(tp, writer);
+      const writer = writers.get(tp) ?? take(tp);
       writer.add(key, value);
       if (writer.full) cuts.push(cut(tp, writer));
     }
-    for (const [tp, writer] of writers) if (!writer.empty) cuts.push(cut(tp, writer));
+    for (const [tp, writer] of writers) {
+      if (!writer.empty) cuts.push(cut(tp, writer));
+      if (this.#idle.length < IDLE_WRITERS_MAX) this.#idle.push(writer);
+    }
     return Promise.all(cuts);
   }
 
