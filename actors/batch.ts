@@ -17,6 +17,8 @@ export interface Batch extends TopicPartition {
   value(index: number): Uint8Array;
   /** Append time, milliseconds. */
   timestampMs(index: number): number;
+  /** Of a parked record: where it stood before. */
+  origin?(index: number): Place;
   /**
    * Values of the records [from, to), each ended by a newline, in pieces that are one text. For topics whose
    * values are JSON texts of ours, which hold no newline. Valid as long as `value`.
@@ -51,6 +53,11 @@ export function* recordsOf(value: OutputValue): Iterable<string | Uint8Array> {
     yield bytes.subarray(from, end);
     from = end + 1;
   }
+}
+
+/** Where a record stands. */
+export interface Place extends TopicPartition {
+  readonly offset: number;
 }
 
 export interface Outgoing {

@@ -12,8 +12,9 @@ export interface CalendarNews {
 
 const STATE_PREFIX = 'r:calendar:';
 
-export function calendarKey(of: { readonly market: string; readonly run: string }): string {
-  return `${STATE_PREFIX}${runKey(of)}`;
+/** Key under which the calendar of a run key is stored. */
+export function storedCalendarKey(key: string): string {
+  return `${STATE_PREFIX}${key}`;
 }
 
 /** `CAISO:RTPD`: the part of an instrument id that a calendar message speaks about. */

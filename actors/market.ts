@@ -6,7 +6,8 @@ import { CALM, escalate, type Ladder, type LadderState, type SupervisorLevel } f
 
 export type SupervisorMessage = {
   readonly kind: 'defect';
-  readonly instrument: string;
+  /** What counts once within the period: the instrument for its defects, each crash of an actor alone. */
+  readonly what: string;
   /** Path of the shard, such as `markets/CAISO/00`. */
   readonly shard: string;
   readonly market: string;

@@ -3,6 +3,7 @@
 // remembers how far the parking topic was drained, so that nothing is folded twice.
 
 import type { StateChange } from './batch.ts';
+import { sealJson } from './domain/sealed.ts';
 
 export interface Quarantine {
   readonly active: boolean;
@@ -49,14 +50,12 @@ export function drained(
   return new Map(all).set(id, { ...found, active, parked, fromOffset: nextOffset });
 }
 
-const encoder = new TextEncoder();
-
 /** State changes that turn `before` into `after`. */
 export function quarantineChanges(before: Quarantines, after: Quarantines): StateChange[] {
   const changes: StateChange[] = [];
   for (const [id, entry] of after) {
     if (before.get(id) === entry) continue;
-    changes.push({ key: `${STATE_PREFIX}${id}`, value: encoder.encode(JSON.stringify(entry)) });
+    changes.push({ key: `${STATE_PREFIX}${id}`, value: sealJson(1, entry) });
   }
   return changes;
 }

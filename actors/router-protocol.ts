@@ -7,6 +7,7 @@ import type { FoldMessage, FoldReply } from './instrument.ts';
 import type { Ledgers } from './ledger.ts';
 import type { Quarantines } from './quarantine.ts';
 import type { RoutedEmission, Work, WorkSettings } from './router-work.ts';
+import type { Slot } from './slot.ts';
 import type { Refused } from './stage.ts';
 
 /** What a stage without instrument state makes of a batch. Records that it does not refuse are forwarded. */
@@ -28,7 +29,7 @@ export interface RouterSettings extends WorkSettings {
 }
 
 export interface RouterState {
-  readonly phase: 'polling' | 'folding' | 'committing' | 'paused' | 'stopped';
+  readonly phase: 'polling' | 'folding' | 'committing' | 'backing-off' | 'paused' | 'stopped';
   readonly position: number;
   readonly seq: number;
   readonly work: Work | null;
@@ -39,10 +40,13 @@ export interface RouterState {
   readonly calendar: ReadonlyMap<string, number>;
   /** Instruments seen in this partition, by `market:run`. */
   readonly instruments: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Instruments whose parked records come before anything live; the first is being released. */
   readonly toRelease: readonly string[];
+  /** The instrument of which some parked records were folded already in this release. */
+  readonly releasing: string | null;
   readonly draining: boolean;
   readonly held: boolean;
-  /** Failures of the batch in flight so far. */
+  /** Failures of the batch in flight, or of the read before it, so far. */
   readonly attempt: number;
 }
 
@@ -54,6 +58,7 @@ export type RouterMessage =
   | { readonly kind: 'folded'; readonly reply: FoldReply }
   | { readonly kind: 'deferred'; readonly seq: number; readonly result: DirectResult }
   | { readonly kind: 'committed'; readonly seq: number; readonly outcome: CommitOutcome }
+  /** A read, the deferred work or the commit failed; nothing of it is visible. */
   | { readonly kind: 'failed'; readonly seq: number; readonly cause: string }
   | { readonly kind: 'retry'; readonly seq: number }
   | { readonly kind: 'respawned'; readonly instrument: string }
@@ -67,17 +72,14 @@ export type RouterEffect =
   | { readonly kind: 'fold'; readonly instrument: string; readonly message: FoldMessage }
   | { readonly kind: 'defer'; readonly seq: number; readonly batch: Batch; readonly nowMs: number }
   | { readonly kind: 'commit'; readonly seq: number; readonly commit: Commit }
-  | {
-      readonly kind: 'settle';
-      readonly seq: number;
-      readonly instruments: Iterable<string>;
-      readonly outcome: 'commit' | 'undo';
-    }
+  /** The batch is committed: these are the slots of its instruments now. */
+  | { readonly kind: 'settle'; readonly slots: ReadonlyMap<string, Slot> }
   | { readonly kind: 'back-off'; readonly seq: number; readonly attempt: number; readonly cause: string }
   | { readonly kind: 'read-parked'; readonly instrument: string; readonly fromOffset: number }
   | { readonly kind: 'report'; readonly reply: FoldReply }
   | { readonly kind: 'progress'; readonly work: Work }
   | { readonly kind: 'paused'; readonly cause: string }
+  | { readonly kind: 'resumed'; readonly cause: string }
   | { readonly kind: 'released'; readonly instrument: string }
   | { readonly kind: 'stopped'; readonly cause: string };
 

@@ -1,7 +1,9 @@
 // How a router shards a batch onto instruments and gathers their answers: parking for the quarantined,
 // calendar news for those without records, and what an answer that reports defects changes.
 
-import { runKey, runKeyOf } from './calendar.ts';
+import type { StateChange } from './batch.ts';
+import { runKey, runKeyOf, storedCalendarKey } from './calendar.ts';
+import { sealJson } from './domain/sealed.ts';
 import type { FoldMessage, FoldReply } from './instrument.ts';
 import { drained, isActive, park, parkedCount, type Quarantines } from './quarantine.ts';
 import type { RouterEffect, RouterSettings, RouterState, RouterStep } from './router-protocol.ts';
@@ -46,7 +48,6 @@ function folds(state: RouterState, work: Work, slotKey: string): RouterEffect[] 
   const effects: RouterEffect[] = [];
   const send = (instrument: string, indices: readonly number[]): void => {
     work.waiting.add(instrument);
-    work.touched.add(instrument);
     work.count(instrument, indices.length);
     effects.push({
       kind: 'fold',
@@ -74,37 +75,28 @@ export function foldMessage(
     kind: 'fold',
     slotKey,
     seq: state.seq,
+    source: `${work.batch.topic}/${work.batch.partition}`,
     records: work.records(indices),
     advanceToMs: state.calendar.get(runKeyOf(instrument)) ?? null,
+    renewed: work.released === instrument && state.releasing !== instrument,
     nowMs: work.nowMs,
   };
 }
 
 /** An answer joins the outcome; one that ends in quarantine parks the records after the last defect. */
-export function collect(
-  state: RouterState,
-  work: Work,
-  reply: FoldReply,
-  settings: RouterSettings,
-): RouterStep {
+export function collect(state: RouterState, work: Work, reply: FoldReply): RouterStep {
   work.collect(reply);
-  const notable = reply.defects.length > 0 || reply.notes.length > 0;
-  const effects: RouterEffect[] = notable ? [{ kind: 'report', reply }] : [];
-  const after = reply.quarantinedAfter;
-  if (after === null) return { state, effects };
-  const { instrument } = reply;
+  const { instrument, quarantinedAfter: after } = reply;
+  if (after === null) return { state, effects: [] };
   if (work.released !== null) {
     work.stoppedAfter = after;
-    return { state, effects };
+    return { state, effects: [] };
   }
   const rest = (work.groups.get(instrument) ?? []).filter((index) => work.batch.offset(index) > after);
   work.park(instrument, rest);
   const before = state.pending?.quarantines ?? state.quarantines;
   const quarantines = park(before, instrument, rest.length, work.nowMs);
-  const count = parkedCount(quarantines);
-  const cause = `parking of ${settings.service} holds ${count} of ${settings.parkedMax} records`;
-  if (count > settings.parkedMax) effects.push({ kind: 'paused', cause });
-  return { state: { ...state, pending: { ledgers: state.ledgers, quarantines } }, effects };
+  return { state: { ...state, pending: { ledgers: state.ledgers, quarantines } }, effects: [] };
 }
 
 /** After parked records were folded: how far the parking is drained, and whether the quarantine is over. */
@@ -115,7 +107,7 @@ export function drainedAfter(quarantines: Quarantines, work: Work): Quarantines 
     return drained(quarantines, released, batch.count, batch.nextOffset, batch.count > 0);
   let done = 0;
   while (done < batch.count && batch.offset(done) <= stoppedAfter) done += 1;
-  return drained(quarantines, released, done, stoppedAfter + 1, true);
+  return done === 0 ? quarantines : drained(quarantines, released, done, stoppedAfter + 1, true);
 }
 
 /** Adds ids by `market:run`; the same map when all are known. */
@@ -142,4 +134,12 @@ function addNews(calendar: ReadonlyMap<string, number>, work: Work): ReadonlyMap
   const all = new Map(calendar);
   for (const news of work.news) all.set(runKey(news), Math.max(all.get(runKey(news)) ?? 0, news.toMs));
   return all;
+}
+
+/** What the batch's news changed of the calendar, which is stored with it. */
+export function calendarChanges(calendar: ReadonlyMap<string, number>, work: Work): StateChange[] {
+  return [...new Set(work.news.map(runKey))].map((key) => ({
+    key: storedCalendarKey(key),
+    value: sealJson(1, calendar.get(key) ?? 0),
+  }));
 }

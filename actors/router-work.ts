@@ -2,14 +2,17 @@
 // adds up to. An accumulator owned by one router for one batch; it forgets itself with the batch.
 // Dispositions and outputs are collected here so that the commit holds all of them or none (design §3.1).
 
-import type { Batch, Commit, Outgoing, StateChange } from './batch.ts';
-import { type CalendarNews, calendarKey, readCalendar } from './calendar.ts';
+import type { Batch, Commit, Outgoing, Place, StateChange } from './batch.ts';
+import { type CalendarNews, readCalendar } from './calendar.ts';
 import { deadLetter, originKey } from './dead-letter.ts';
 import { parseInstrumentId } from './domain/instrument.ts';
 import { invariant } from './domain/invariant.ts';
 import { type Rejection, reject } from './domain/rejection.ts';
+import { sealJson } from './domain/sealed.ts';
 import type { FoldReply } from './instrument.ts';
 import { EMPTY_LEDGER, type Ledger, type Ledgers, postLedgers } from './ledger.ts';
+import { packParked } from './parked.ts';
+import type { Slot } from './slot.ts';
 import { type Emission, NO_TALLY, type StageRecord, type Tally } from './stage.ts';
 
 /** Key of calendar messages on every topic; never an instrument id. */
@@ -33,6 +36,8 @@ export interface WorkSettings {
 export interface RoutedEmission extends Emission {
   readonly key: string;
   readonly partition?: number;
+  /** Offset of the record it was made of, where that is one. */
+  readonly from?: number;
 }
 
 const FORWARDED: Tally = { ...NO_TALLY, forwarded: 1 };
@@ -55,8 +60,10 @@ export class Work {
   readonly news: CalendarNews[] = [];
   /** Instruments that have not answered yet. */
   readonly waiting = new Set<string>();
-  /** Instruments that were given a part of it, and must settle. */
-  readonly touched = new Set<string>();
+  /** What the slots of its instruments are when it is committed. */
+  readonly candidates = new Map<string, Slot>();
+  /** Answers with defects or notes, told when they are committed. */
+  readonly reports: FoldReply[] = [];
   /** Parking offset after which released records ended in quarantine again; null: they did not. */
   stoppedAfter: number | null = null;
   readonly #ledgers = new Map<string, MutableLedger>();
@@ -149,20 +156,14 @@ export class Work {
 
   emit(emission: RoutedEmission): void {
     const { key, value, partition } = emission;
-    const [length, records] =
-      typeof value === 'string' ? [value.length, 1] : [value.bytes.length, value.count];
-    invariant(
-      length <= this.settings.outputBytesMax,
-      `an output of ${length} bytes is over the bound of ${this.settings.outputBytesMax}`,
-    );
+    const records = typeof value === 'string' ? 1 : value.count;
     const topic = this.settings.topicOf(emission.to);
     this.outputs.push(partition === undefined ? { topic, key, value } : { topic, key, value, partition });
     if (key !== CALENDAR_KEY) this.#emitted(key, emission.to, records);
   }
 
   refuse(index: number, rejection: Rejection): void {
-    const { topic, partition } = this.batch;
-    const origin = { topic, partition, offset: this.batch.offset(index), key: this.batch.key(index) };
+    const origin = { ...this.#placeOf(index), key: this.batch.key(index) };
     const { service, tenantId } = this.settings;
     const context = { service, tenantId, nowMs: this.nowMs };
     const letter = deadLetter(origin, this.batch.value(index), rejection, context);
@@ -175,9 +176,15 @@ export class Work {
     const { parkingTopic: topic } = this.settings;
     const { partition } = this.batch;
     for (const index of indices) {
-      this.outputs.push({ topic, key, value: this.batch.value(index), partition });
+      const value = packParked(this.#placeOf(index), this.batch.value(index));
+      this.outputs.push({ topic, key, value, partition });
     }
     if (this.released === null) this.#ledger(key).parked += indices.length;
+  }
+
+  #placeOf(index: number): Place {
+    const { topic, partition } = this.batch;
+    return this.batch.origin?.(index) ?? { topic, partition, offset: this.batch.offset(index) };
   }
 
   /** An instrument's answer becomes part of the outcome. */
@@ -192,13 +199,14 @@ export class Work {
     for (const { part, bytes } of reply.changes)
       this.state.push({ key: `i:${key}\u0000${part}`, value: bytes });
     this.tally(key, reply.tally);
+    this.candidates.set(key, reply.slot);
+    if (reply.defects.length > 0 || reply.notes.length > 0) this.reports.push(reply);
   }
 
   /** `totals` are the ledgers before this batch; the sum is stored with it. */
   commit(totals: Ledgers, nextOffset: number, more: readonly StateChange[]): Outcome {
     const ledgers = postLedgers(totals, this.#ledgers);
     const state = [...this.state, ...more, ledgerChange(ledgers)];
-    for (const news of this.news) state.push({ key: calendarKey(news), value: text(String(news.toMs)) });
     return { commit: { outputs: this.outputs, state, nextOffset }, ledgers };
   }
 
@@ -224,14 +232,15 @@ export class Work {
   }
 }
 
-const encoder = new TextEncoder();
-
-function text(of: string): Uint8Array {
-  return encoder.encode(of);
-}
-
 export const LEDGER_KEY = 'r:ledger';
 
 function ledgerChange(ledgers: Ledgers): StateChange {
-  return { key: LEDGER_KEY, value: text(JSON.stringify(Object.fromEntries(ledgers))) };
+  return { key: LEDGER_KEY, value: sealJson(1, Object.fromEntries(ledgers)) };
+}
+
+export const POSITION_KEY = 'r:position';
+
+/** The input position that the state belongs to, stored with it: neither is trusted without the other. */
+export function positionChange(nextOffset: number): StateChange {
+  return { key: POSITION_KEY, value: sealJson(1, nextOffset) };
 }

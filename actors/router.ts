@@ -3,14 +3,16 @@
 // batch is in flight at a time; an abort does the same batch again; a fence stops the router.
 //
 //   polling ──polled──▶ folding ──all answered──▶ committing ──committed──▶ polling
-//      ▲                   ▲                          │ aborted: undo, back off
-//      │                   └──────────────────────────┘
-//      └── paused (parking full, or an operator says so) · draining ──▶ stopped
+//      ▲ failed ▲           ▲                         │ aborted, failed: candidates are forgotten
+//      │        └───── backing-off ◀──────────────────┘
+//      └── paused (parking full, or an operator says so) · drained, fenced ──▶ stopped
 
-import type { CommitOutcome } from './batch.ts';
+import type { CommitOutcome, StateChange } from './batch.ts';
 import type { Behaviour } from './behaviour.ts';
+import { reject } from './domain/rejection.ts';
+import { outputBytes } from './fold.ts';
 import type { FoldReply } from './instrument.ts';
-import { isActive, quarantineChanges } from './quarantine.ts';
+import { isActive, type Quarantines, quarantineChanges } from './quarantine.ts';
 import type {
   DirectResult,
   RestoredRouter,
@@ -20,8 +22,15 @@ import type {
   RouterState,
   RouterStep,
 } from './router-protocol.ts';
-import { collect, drainedAfter, foldMessage, rememberInstruments, shard } from './router-shard.ts';
-import { Work } from './router-work.ts';
+import {
+  calendarChanges,
+  collect,
+  drainedAfter,
+  foldMessage,
+  rememberInstruments,
+  shard,
+} from './router-shard.ts';
+import { positionChange, Work } from './router-work.ts';
 
 /** The state of a router that was just assigned its partition. */
 export function routerFrom(restored: RestoredRouter): RouterState {
@@ -36,6 +45,7 @@ export function routerFrom(restored: RestoredRouter): RouterState {
     calendar: restored.calendar,
     instruments: rememberInstruments(new Map(), restored.instruments),
     toRelease: [],
+    releasing: null,
     draining: false,
     held: false,
     attempt: 0,
@@ -49,15 +59,17 @@ export function routerBehaviour(
     if (state.phase === 'stopped') return idle(state);
     switch (message.kind) {
       case 'start':
-        return next(state);
+        return state.phase === 'paused' ? next(state) : idle(state);
       case 'polled':
-        return begin(state, new Work(message.batch, message.nowMs, settings, null), settings);
+        return state.phase === 'polling' ? begin(state, liveWork(message, settings), settings) : idle(state);
       case 'parked':
-        return begin(state, new Work(message.batch, message.nowMs, settings, message.instrument), settings);
+        return state.phase === 'polling'
+          ? begin(state, parkedWork(message, settings), settings)
+          : idle(state);
       case 'folded':
-        return folded(state, message.reply, settings);
+        return folded(state, message.reply);
       case 'deferred':
-        return deferred(state, message.seq, message.result);
+        return deferred(state, message.seq, message.result, settings);
       case 'committed':
         return committed(state, message.seq, message.outcome);
       case 'failed':
@@ -71,11 +83,22 @@ export function routerBehaviour(
       case 'pause':
         return idle({ ...state, held: true });
       case 'resume':
-        return resume({ ...state, held: false });
+        return resume({ ...state, held: false }, 'an operator says so');
       case 'drain':
         return drain(state);
     }
   };
+}
+
+function liveWork(
+  { batch, nowMs }: Extract<RouterMessage, { kind: 'polled' }>,
+  settings: RouterSettings,
+): Work {
+  return new Work(batch, nowMs, settings, null);
+}
+
+function parkedWork(of: Extract<RouterMessage, { kind: 'parked' }>, settings: RouterSettings): Work {
+  return new Work(of.batch, of.nowMs, settings, of.instrument);
 }
 
 function idle(state: RouterState): RouterStep {
@@ -84,13 +107,13 @@ function idle(state: RouterState): RouterStep {
 
 /** What to do when nothing is in flight. */
 function next(state: RouterState): RouterStep {
-  const free: RouterState = { ...state, work: null, pending: null, attempt: 0 };
+  const free: RouterState = { ...state, work: null, pending: null };
   if (state.draining) return stopped(free, 'drained');
-  const [instrument, ...toRelease] = state.toRelease;
+  const [instrument] = state.toRelease;
   if (instrument !== undefined) {
     const fromOffset = state.quarantines.get(instrument)?.fromOffset ?? 0;
     return {
-      state: { ...free, toRelease, phase: 'polling' },
+      state: { ...free, phase: 'polling' },
       effects: [{ kind: 'read-parked', instrument, fromOffset }],
     };
   }
@@ -101,45 +124,68 @@ function next(state: RouterState): RouterStep {
 function begin(state: RouterState, work: Work, settings: RouterSettings): RouterStep {
   const base: RouterState = { ...state, seq: state.seq + 1, work, phase: 'folding', pending: null };
   const { work: kind } = settings;
-  if (kind.kind === 'sharded') return afterShard(shard(base, work, kind.slotKey, settings));
-  if (kind.kind === 'direct') return settled(base, work, kind.fold(work.batch, work.nowMs));
+  if (kind.kind === 'sharded') return commitWhenAnswered(shard(base, work, kind.slotKey, settings));
+  if (kind.kind === 'direct') return settled(base, work, kind.fold(work.batch, work.nowMs), settings);
   const { batch, nowMs } = work;
   return { state: base, effects: [{ kind: 'defer', seq: base.seq, batch, nowMs }] };
 }
 
-function afterShard(step: RouterStep): RouterStep {
+function commitWhenAnswered(step: RouterStep): RouterStep {
   const { work, phase } = step.state;
-  if (work === null || phase === 'paused' || work.waiting.size > 0) return step;
-  const done = commitNow(step.state);
+  if (work === null || phase !== 'folding' || work.waiting.size > 0) return step;
+  const { state } = step;
+  const position = positionChange(nextPosition(state, work));
+  const done = commitNow(state, work, [position, ...calendarChanges(state.calendar, work)]);
   return { state: done.state, effects: [...step.effects, ...done.effects] };
 }
 
-function settled(state: RouterState, work: Work, result: DirectResult): RouterStep {
+function settled(
+  state: RouterState,
+  work: Work,
+  result: DirectResult,
+  { outputBytesMax }: RouterSettings,
+): RouterStep {
   const reasons = new Map(result.refused.map((each) => [each.offset, each.rejection]));
+  for (const { value, from } of result.emissions) {
+    if (from !== undefined && outputBytes(value, outputBytesMax) > outputBytesMax)
+      reasons.set(from, reject('oversized_output', `its output is over ${outputBytesMax} bytes`));
+  }
   for (let index = 0; index < work.batch.count; index += 1) {
     work.settleOne(index, reasons.get(work.batch.offset(index)));
   }
-  for (const emission of result.emissions) work.emit(emission);
-  return commitNow(state);
+  for (const emission of result.emissions) {
+    if (emission.from === undefined || !reasons.has(emission.from)) work.emit(emission);
+  }
+  return commitNow(state, work, []);
 }
 
-function folded(state: RouterState, reply: FoldReply, settings: RouterSettings): RouterStep {
+function folded(state: RouterState, reply: FoldReply): RouterStep {
   const { work } = state;
-  if (work === null || reply.seq !== state.seq || !work.waiting.delete(reply.instrument)) return idle(state);
-  return afterShard(collect(state, work, reply, settings));
+  if (work === null || state.phase !== 'folding' || reply.seq !== state.seq) return idle(state);
+  if (!work.waiting.delete(reply.instrument)) return idle(state);
+  return commitWhenAnswered(collect(state, work, reply));
 }
 
-function deferred(state: RouterState, seq: number, result: DirectResult): RouterStep {
-  return state.work === null || seq !== state.seq ? idle(state) : settled(state, state.work, result);
+function deferred(
+  state: RouterState,
+  seq: number,
+  result: DirectResult,
+  settings: RouterSettings,
+): RouterStep {
+  const { work, phase } = state;
+  if (work === null || phase !== 'folding' || seq !== state.seq) return idle(state);
+  return settled(state, work, result, settings);
 }
 
-function commitNow(state: RouterState): RouterStep {
-  const { work } = state;
-  if (work === null) return next(state);
-  const nextOffset = work.released === null ? work.batch.nextOffset : state.position;
+/** Parked records were read before: they move no position. */
+function nextPosition(state: RouterState, work: Work): number {
+  return work.released === null ? work.batch.nextOffset : state.position;
+}
+
+function commitNow(state: RouterState, work: Work, more: readonly StateChange[]): RouterStep {
   const quarantines = drainedAfter(state.pending?.quarantines ?? state.quarantines, work);
-  const changes = quarantineChanges(state.quarantines, quarantines);
-  const { commit, ledgers } = work.commit(state.ledgers, nextOffset, changes);
+  const changes = [...more, ...quarantineChanges(state.quarantines, quarantines)];
+  const { commit, ledgers } = work.commit(state.ledgers, nextPosition(state, work), changes);
   return {
     state: { ...state, phase: 'committing', pending: { ledgers, quarantines } },
     effects: [{ kind: 'commit', seq: state.seq, commit }],
@@ -148,59 +194,58 @@ function commitNow(state: RouterState): RouterStep {
 
 function committed(state: RouterState, seq: number, outcome: CommitOutcome): RouterStep {
   const { work, pending } = state;
-  if (work === null || pending === null || seq !== state.seq) return idle(state);
+  if (work === null || pending === null || state.phase !== 'committing' || seq !== state.seq)
+    return idle(state);
   if (outcome === 'aborted') return backOff(state, 'the commit was aborted');
-  const instruments = work.touched;
-  if (outcome === 'fenced') {
-    const step = stopped(state, 'fenced: another member owns the partition');
-    return {
-      state: step.state,
-      effects: [{ kind: 'settle', seq, instruments, outcome: 'undo' }, ...step.effects],
-    };
-  }
-  const position = work.released === null ? work.batch.nextOffset : state.position;
-  const more = next(releaseGoesOn({ ...state, ...pending, position }, work));
+  if (outcome === 'fenced') return stopped(state, 'fenced: another member owns the partition');
+  const position = nextPosition(state, work);
+  const released = releasedBy(pending.quarantines, work);
+  const more = next(releaseGoesOn({ ...state, ...pending, position, attempt: 0 }, work));
   const effects: RouterEffect[] = [
-    { kind: 'settle', seq, instruments, outcome: 'commit' },
+    { kind: 'settle', slots: work.candidates },
+    ...work.reports.map((reply): RouterEffect => ({ kind: 'report', reply })),
     { kind: 'progress', work },
   ];
-  const done = work.released !== null && !isActive(pending.quarantines, work.released);
-  if (done && work.released !== null) effects.push({ kind: 'released', instrument: work.released });
+  if (released !== null) effects.push({ kind: 'released', instrument: released });
   return { state: more.state, effects: [...effects, ...more.effects] };
 }
 
-/** A parking that was read in part is read on before anything else. */
-function releaseGoesOn(state: RouterState, work: Work): RouterState {
-  const { released } = work;
-  if (released === null || work.batch.count === 0 || work.stoppedAfter !== null) return state;
-  return { ...state, toRelease: [released, ...state.toRelease] };
+function releasedBy(quarantines: Quarantines, { released }: Work): string | null {
+  return released !== null && !isActive(quarantines, released) ? released : null;
 }
 
+/** A parking is read to its end before anything else, unless its instrument is in quarantine again. */
+function releaseGoesOn(state: RouterState, work: Work): RouterState {
+  const { released } = work;
+  if (released === null) return state;
+  if (work.batch.count > 0 && work.stoppedAfter === null) return { ...state, releasing: released };
+  const toRelease = state.toRelease.filter((each) => each !== released);
+  return { ...state, toRelease, releasing: null };
+}
+
+/** The batch, or the read before it, is done again later. While draining it is left to whoever comes next. */
 function backOff(state: RouterState, cause: string): RouterStep {
-  const { work, seq, attempt } = state;
-  if (work === null) return idle(state);
+  const { seq, attempt, phase } = state;
+  if (phase !== 'polling' && phase !== 'folding' && phase !== 'committing') return idle(state);
+  if (state.draining) return stopped(state, `drained; the last batch is left uncommitted: ${cause}`);
   return {
-    state: { ...state, phase: 'folding', attempt: attempt + 1 },
-    effects: [
-      { kind: 'settle', seq, instruments: work.touched, outcome: 'undo' },
-      { kind: 'back-off', seq, attempt, cause },
-    ],
+    state: { ...state, phase: 'backing-off', pending: null, attempt: attempt + 1 },
+    effects: [{ kind: 'back-off', seq, attempt, cause }],
   };
 }
 
 function retry(state: RouterState, seq: number, settings: RouterSettings): RouterStep {
   const { work } = state;
-  if (work === null || seq !== state.seq) return idle(state);
-  if (state.draining) return stopped(state, 'drained; the last batch is left uncommitted');
+  if (state.phase !== 'backing-off' || seq !== state.seq) return idle(state);
+  if (work === null) return next(state);
   return begin(state, new Work(work.batch, work.nowMs, settings, work.released), settings);
 }
 
-/** An actor came back with its committed state: the unanswered part of the batch is sent again. */
+/** An actor came back with its committed slots: what it has not answered is sent again. */
 function respawned(state: RouterState, instrument: string, settings: RouterSettings): RouterStep {
-  const { work } = state;
-  if (settings.work.kind !== 'sharded' || work === null || !work.touched.has(instrument)) return idle(state);
-  if (!work.waiting.has(instrument))
-    return backOff(state, `${instrument} was respawned after it had answered`);
+  const { work, phase } = state;
+  if (settings.work.kind !== 'sharded' || phase !== 'folding') return idle(state);
+  if (work === null || !work.waiting.has(instrument)) return idle(state);
   const indices = work.groups.get(instrument) ?? [];
   const message = foldMessage(state, work, settings.work.slotKey, instrument, indices);
   return { state, effects: [{ kind: 'fold', instrument, message }] };
@@ -208,12 +253,14 @@ function respawned(state: RouterState, instrument: string, settings: RouterSetti
 
 function release(state: RouterState, instrument: string): RouterStep {
   if (!isActive(state.quarantines, instrument) || state.toRelease.includes(instrument)) return idle(state);
-  return resume({ ...state, toRelease: [...state.toRelease, instrument] });
+  return resume({ ...state, toRelease: [...state.toRelease, instrument] }, `${instrument} is being released`);
 }
 
 /** Goes on if the router stands still; otherwise the news is taken up after the batch in flight. */
-function resume(state: RouterState): RouterStep {
-  return state.phase === 'paused' ? next(state) : idle(state);
+function resume(state: RouterState, cause: string): RouterStep {
+  if (state.phase !== 'paused') return idle(state);
+  const step = next(state);
+  return { state: step.state, effects: [{ kind: 'resumed', cause }, ...step.effects] };
 }
 
 function drain(state: RouterState): RouterStep {
@@ -223,5 +270,8 @@ function drain(state: RouterState): RouterStep {
 }
 
 function stopped(state: RouterState, cause: string): RouterStep {
-  return { state: { ...state, phase: 'stopped', work: null }, effects: [{ kind: 'stopped', cause }] };
+  return {
+    state: { ...state, phase: 'stopped', work: null, pending: null },
+    effects: [{ kind: 'stopped', cause }],
+  };
 }

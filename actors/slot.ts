@@ -1,14 +1,13 @@
-// A slot: one stage's state inside an instrument actor, for one consuming group and input partition, with its
-// committed value and the value of the batch in flight. Values are immutable, so undo is forgetting the
-// pending one, and slots share nothing.
+// A slot: one stage's state inside an instrument actor, for one consuming group and input partition. A slot
+// is a value. Folding gives a candidate beside it and changes nothing, so undo is forgetting the candidate,
+// slots share nothing, and doing a batch again gives the same candidate.
 //
-//              fold(seq)                 settle(seq, commit)
-//   committed ───────────▶ pending(seq) ─────────────────────▶ committed'
-//        ▲                     │ settle(seq, undo)
-//        └─────────────────────┘
+//   committed ──fold, advance──▶ candidate ──settled──▶ committed'
+//        └───────── forgotten ◀──────┘ (abort, fence, crash)
 
 import { Defect } from './domain/invariant.ts';
 import type { Stage, StageContext, StageRecord, StageResult, StoredPart } from './stage.ts';
+import { NO_RESTARTS, type RestartWindow } from './supervision.ts';
 
 export interface Fold {
   readonly slot: Slot;
@@ -18,65 +17,75 @@ export interface Fold {
 /** Hides the type of the stage's state, so that an actor can hold slots of different stages. */
 export interface Slot {
   readonly stage: string;
-  /** Sequence number of the batch in flight; null between batches. */
-  readonly pendingSeq: number | null;
-  /** Folds on from the pending state if it belongs to `seq`, else from the committed one. */
-  fold(seq: number, records: readonly StageRecord[], context: StageContext): Fold;
-  advance(seq: number, toMs: number, context: StageContext): Fold;
-  /** What the pending state changes of the committed one; empty when nothing is in flight. */
+  /** Defects of this slot within the period; they commit with the batch they were found in. */
+  readonly defects: RestartWindow;
+  /** Why no record may be folded on this state; null: any may. */
+  readonly unusable: string | null;
+  /** Both throw what the stage throws. */
+  fold(records: readonly StageRecord[], context: StageContext): Fold;
+  advance(toMs: number, context: StageContext): Fold;
+  /** What a candidate changes of the state that is stored. */
   changes(): readonly StoredPart[];
-  commit(): Slot;
-  undo(): Slot;
-  /** Of the committed state: no look ever sees half a batch. */
+  noting(defects: RestartWindow): Slot;
+  /** The candidate's state is stored now. */
+  settled(): Slot;
+  /** For a release: the whole budget again, and the state under a suspension. */
+  renewed(): Slot;
   inspect(): Readonly<Record<string, unknown>>;
-}
-
-interface Pending<State> {
-  readonly seq: number;
-  readonly state: State;
 }
 
 /** A slot over `committed`, with nothing in flight. */
 export function slotOf<State>(stage: Stage<State>, committed: State): Slot {
-  return makeSlot(stage, committed, null);
+  return makeSlot(stage, committed, committed, NO_RESTARTS);
 }
 
-/**
- * The slot of an instrument whose stored state cannot be read. Every record is a defect, so the instrument
- * goes to quarantine and its records are parked instead of being folded onto a wrong state.
- */
-export function unreadableSlot(stage: string, cause: string): Slot {
-  const fail = (): never => {
-    throw new Defect(`the stored ${stage} state cannot be read: ${cause}`);
-  };
-  const slot: Slot = {
-    stage,
-    pendingSeq: null,
-    fold: fail,
-    advance: fail,
-    changes: () => [],
-    commit: () => slot,
-    undo: () => slot,
-    inspect: () => ({ unreadable: cause }),
-  };
-  return slot;
-}
-
-function makeSlot<State>(stage: Stage<State>, committed: State, pending: Pending<State> | null): Slot {
-  const from = (seq: number): State => (pending !== null && pending.seq === seq ? pending.state : committed);
-  const next = (seq: number, result: StageResult<State>): Fold => ({
-    slot: makeSlot(stage, committed, { seq, state: result.state }),
+function makeSlot<State>(stage: Stage<State>, stored: State, state: State, defects: RestartWindow): Slot {
+  const next = ({ state: folded, ...result }: StageResult<State>): Fold => ({
+    slot: makeSlot(stage, stored, folded, defects),
     result,
   });
   return {
     stage: stage.name,
-    pendingSeq: pending?.seq ?? null,
-    fold: (seq, records, context) => next(seq, stage.process(from(seq), records, context)),
-    advance: (seq, toMs, context) => next(seq, stage.advance(from(seq), toMs, context)),
-    changes: () => (pending === null ? [] : stage.store(committed, pending.state)),
-    commit: () =>
-      pending === null ? makeSlot(stage, committed, null) : makeSlot(stage, pending.state, null),
-    undo: () => makeSlot(stage, committed, null),
-    inspect: () => stage.inspect(committed),
+    defects,
+    unusable: null,
+    fold: (records, context) => next(stage.process(state, records, context)),
+    advance: (toMs, context) => next(stage.advance(state, toMs, context)),
+    changes: () => (state === stored ? [] : stage.store(stored, state)),
+    noting: (found) => makeSlot(stage, stored, state, found),
+    settled: () => makeSlot(stage, state, state, defects),
+    renewed: () => makeSlot(stage, stored, state, NO_RESTARTS),
+    inspect: () => stage.inspect(state),
   };
+}
+
+/**
+ * The slot of an instrument whose stored state cannot be read. The instrument goes to quarantine and its
+ * records are parked instead of being folded onto a wrong state; a release does not change that.
+ */
+export function unreadableSlot(stage: string, cause: string): Slot {
+  return stillSlot(stage, `the stored ${stage} state cannot be read: ${cause}`, NO_RESTARTS, null);
+}
+
+/** A good state whose actor keeps crashing: nothing is folded on it until a release. */
+export function suspendedSlot(slot: Slot, cause: string): Slot {
+  return slot.unusable !== null ? slot : stillSlot(slot.stage, cause, slot.defects, slot);
+}
+
+function stillSlot(stage: string, cause: string, defects: RestartWindow, under: Slot | null): Slot {
+  const fail = (): never => {
+    throw new Defect(cause);
+  };
+  const slot: Slot = {
+    stage,
+    defects,
+    unusable: cause,
+    fold: fail,
+    advance: fail,
+    changes: () => [],
+    noting: (found) => stillSlot(stage, cause, found, under),
+    settled: () => slot,
+    renewed: () => under?.renewed() ?? stillSlot(stage, cause, NO_RESTARTS, null),
+    inspect: () => ({ unusable: cause, ...under?.inspect() }),
+  };
+  return slot;
 }

@@ -88,20 +88,20 @@ export interface Escalation {
 }
 
 /**
- * A defect of one instrument, seen from above. Distinct instruments within the period count against their
+ * A defect or crash of an instrument, seen from above. Distinct ones within the period count against their
  * shard; a shard that exceeds restarts and counts against its market; a market likewise against the service.
  */
 export function escalate(
   state: LadderState,
-  at: { readonly instrument: string; readonly shard: string; readonly market: string },
+  at: { readonly what: string; readonly shard: string; readonly market: string },
   nowMs: number,
   ladder: Ladder,
 ): Escalation {
-  const shard = addRestart(state.shards.get(at.shard) ?? NO_RESTARTS, at.instrument, nowMs, ladder.shard);
+  const shard = addRestart(state.shards.get(at.shard) ?? NO_RESTARTS, at.what, nowMs, ladder.shard);
   const shards = new Map(state.shards).set(at.shard, shard.exceeded ? NO_RESTARTS : shard.window);
   if (!shard.exceeded) return { state: { ...state, shards }, restart: null, budgetLeft: shard.budgetLeft };
 
-  const cause = `${at.shard}@${nowMs}`;
+  const cause = `${at.shard} ${at.what} ${nowMs}`;
   const market = addRestart(state.markets.get(at.market) ?? NO_RESTARTS, cause, nowMs, ladder.market);
   const markets = new Map(state.markets).set(at.market, market.exceeded ? NO_RESTARTS : market.window);
   if (!market.exceeded) {
@@ -112,7 +112,7 @@ export function escalate(
     };
   }
 
-  const service = addRestart(state.service, `${at.market}@${nowMs}`, nowMs, ladder.service);
+  const service = addRestart(state.service, `${at.market} ${at.what} ${nowMs}`, nowMs, ladder.service);
   const next = { shards, markets, service: service.window };
   return service.exceeded
     ? { state: next, restart: { level: 'process', what: 'service' }, budgetLeft: 0 }

@@ -22,6 +22,7 @@ function nactName(name: string): string {
 export function nactHost(): Host {
   const system = start();
   const nodes = new Map<string, Node>();
+  const nodeOf = new WeakMap<Address<never>, Node>();
 
   const remove = (path: string): void => {
     const node = nodes.get(path);
@@ -58,11 +59,14 @@ export function nactHost(): Host {
           if (!node.stopped) dispatch(ref, message);
         },
       };
+      nodeOf.set(address, node);
       nodes.set(path, node);
       parent?.children.add(path);
       return address;
     },
-    stop: (address) => remove(address.path),
+    stop(address) {
+      if (nodeOf.get(address)?.stopped === false) remove(address.path);
+    },
     size: () => nodes.size,
   };
 }

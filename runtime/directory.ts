@@ -1,16 +1,18 @@
 // The directory of instrument actors: who lives where, under which shard, with which committed slots. It owns
-// liveness (a message to a stopped actor is silent) and the tree root ─ markets ─ market ─ shard ─
-// instrument. What a look shows is the committed slot, so no answer ever mixes two revisions.
+// liveness (a message to a stopped actor is silent), the committed slots that an actor starts from, and the
+// tree root ─ markets ─ market ─ shard ─ instrument. A slot key belongs to one router's life: what a router
+// that is gone asked for, and is answered late, reaches nobody.
 
 import type { Behaviour } from '../actors/behaviour.ts';
 import type {
+  FoldMessage,
   FoldReply,
   InstrumentEffect,
   InstrumentMessage,
   InstrumentState,
 } from '../actors/instrument.ts';
-import type { Slot } from '../actors/slot.ts';
-import { NO_RESTARTS } from '../actors/supervision.ts';
+import { type Slot, suspendedSlot } from '../actors/slot.ts';
+import { addRestart, NO_RESTARTS, type RestartPolicy, type RestartWindow } from '../actors/supervision.ts';
 import type { Address, Host } from './host.ts';
 
 export interface Resident {
@@ -25,6 +27,8 @@ export interface Resident {
   lastError: string | null;
   /** Slot keys in which it is quarantined. */
   readonly quarantined: Set<string>;
+  /** Crashes outside the actor's own edge, within the period. */
+  crashes: RestartWindow;
 }
 
 export interface SlotOwner {
@@ -39,8 +43,11 @@ export interface DirectorySettings {
   readonly host: Host;
   readonly behaviour: Behaviour<InstrumentState, InstrumentMessage, InstrumentEffect>;
   readonly shardChildrenMax: number;
+  /** Crashes of one actor within the period before its instrument is suspended. */
+  readonly crashes: RestartPolicy;
+  readonly nowMs: () => number;
   /** An actor crashed outside its own edge. */
-  readonly crashed: (resident: Resident, cause: string) => void;
+  readonly crashed: (resident: Resident, cause: string, budgetLeft: number) => void;
 }
 
 interface Shard {
@@ -101,8 +108,18 @@ export class Directory {
     return found;
   }
 
-  tell(id: string, message: InstrumentMessage): void {
+  fold(id: string, message: FoldMessage): void {
     this.resident(id, message.slotKey).address.tell(message);
+  }
+
+  /** These are the committed slots now: for a look, for a respawn, and for the actors. */
+  settle(slotKey: string, slots: ReadonlyMap<string, Slot>): void {
+    for (const [id, candidate] of slots) {
+      const resident = this.resident(id, slotKey);
+      const slot = candidate.settled();
+      resident.slots.set(slotKey, slot);
+      resident.address.tell({ kind: 'adopt', slotKey, slot });
+    }
   }
 
   find(id: string): Resident | undefined {
@@ -146,6 +163,7 @@ export class Directory {
       restarts: 0,
       lastError: null,
       quarantined: new Set(),
+      crashes: NO_RESTARTS,
     };
     this.#residents.set(id, resident);
     return resident;
@@ -155,16 +173,11 @@ export class Directory {
     return this.#settings.host.spawn<InstrumentState, InstrumentMessage, InstrumentEffect>({
       name: id,
       parent,
-      initial: { id, slots: new Map(), restarts: NO_RESTARTS },
+      initial: { id, slots: new Map() },
       behaviour: this.#settings.behaviour,
-      perform: (effect) => this.#perform(id, effect),
+      perform: ({ reply }) => this.#owners.get(reply.slotKey)?.folded(reply),
       crashed: (error) => this.#crashed(id, error),
     });
-  }
-
-  #perform(id: string, effect: InstrumentEffect): void {
-    if (effect.kind === 'reply') this.#owners.get(effect.reply.slotKey)?.folded(effect.reply);
-    else this.#residents.get(id)?.slots.set(effect.slotKey, effect.slot);
   }
 
   #crashed(id: string, error: unknown): void {
@@ -172,8 +185,12 @@ export class Directory {
     if (resident === undefined) return;
     const cause = error instanceof Error ? error.message : String(error);
     resident.lastError = cause;
+    const nowMs = this.#settings.nowMs();
+    const verdict = addRestart(resident.crashes, `${resident.restarts}`, nowMs, this.#settings.crashes);
+    resident.crashes = verdict.exceeded ? NO_RESTARTS : verdict.window;
+    if (verdict.exceeded) suspend(resident, `its actor keeps crashing: ${cause}`);
     this.#revive(resident);
-    this.#settings.crashed(resident, cause);
+    this.#settings.crashed(resident, cause, verdict.budgetLeft);
   }
 
   #revive(resident: Resident): void {
@@ -214,4 +231,8 @@ export class Directory {
     this.#markets.set(market, made);
     return made;
   }
+}
+
+function suspend({ slots }: Resident, cause: string): void {
+  for (const [slotKey, slot] of slots) slots.set(slotKey, suspendedSlot(slot, cause));
 }

@@ -2,11 +2,18 @@
 // for it, and lets go in order. A router that crashed is restored from the log and started again within its
 // budget.
 
-import { addRestart, NO_RESTARTS, type RestartPolicy, type RestartWindow } from '../actors/supervision.ts';
+import {
+  addRestart,
+  backoffMs,
+  NO_RESTARTS,
+  type RestartPolicy,
+  type RestartWindow,
+} from '../actors/supervision.ts';
 import type { Address } from './host.ts';
 import type { Member, PartitionLag, TopicPartition } from './log/log.ts';
+import { LogFault } from './log/log-fault.ts';
 import { Partition, type PartitionPlan, type PartitionPorts } from './partition.ts';
-import { restorePartition } from './restore.ts';
+import { type Restored, restorePartition } from './restore.ts';
 
 export interface GroupSettings {
   readonly service: string;
@@ -26,10 +33,14 @@ export class Group {
   readonly #ports: PartitionPorts;
   readonly #parent: Address<never>;
   readonly #partitions = new Map<string, Partition>();
+  /** Partitions that the last assignment gave us. */
+  #assigned: ReadonlySet<string> = new Set();
   #member: Member | null = null;
   #window: RestartWindow = NO_RESTARTS;
+  #crashes = 0;
   #restored = false;
   #closing = false;
+  /** Assignments and restarts, one after the other; never rejects. */
   #changes: Promise<void> = Promise.resolve();
 
   constructor(settings: GroupSettings, ports: PartitionPorts, parent: Address<never>) {
@@ -38,14 +49,22 @@ export class Group {
     this.#parent = parent;
   }
 
-  /** Joins; resolves when the first assignment is restored and its routers run. */
+  /**
+   * Joins; resolves when the first assignment is restored and its routers run. Rejects with what the log says
+   * when that cannot be.
+   */
   async join(): Promise<void> {
     const member = await this.#ports.log.join(this.#settings.group, this.#settings.topics);
     this.#member = member;
     const first = Promise.withResolvers<void>();
     member.assigned((partitions, generation) => {
-      this.#changes = this.#changes.then(() => this.#assigned(partitions, generation));
-      this.#changes.then(first.resolve, first.reject);
+      this.#change(async () => {
+        await this.#take(partitions, generation).catch((error: unknown) => {
+          first.reject(error);
+          throw error;
+        });
+        first.resolve();
+      });
     });
     await first.promise;
   }
@@ -65,34 +84,43 @@ export class Group {
   /** Every router finishes its batch and stops; then the member leaves. */
   async drain(): Promise<void> {
     this.#closing = true;
+    this.#record('drain', 'the service is asked to stop', 'routers finish what they have in hand');
     await this.#changes;
-    await Promise.all([...this.#partitions.values()].map((each) => each.drain()));
-    for (const each of this.#partitions.values()) each.dispose();
+    const all = [...this.#partitions.values()];
+    await Promise.all(all.map((each) => each.drain()));
+    await Promise.all(all.map((each) => each.dispose()));
     this.#partitions.clear();
     await this.#member?.leave();
   }
 
-  async #assigned(partitions: readonly TopicPartition[], generation: number): Promise<void> {
-    const wanted = new Set(partitions.map(keyOf));
-    for (const [key, partition] of this.#partitions) {
-      if (wanted.has(key)) continue;
-      partition.dispose();
+  /** What cannot be restored leaves the process with its cause: a router never starts on half a state. */
+  #change(work: () => Promise<void>): void {
+    this.#changes = this.#changes.then(work).catch((error: unknown) => {
+      if (this.#restored) this.#exhausted(messageOf(error), 'its state cannot be restored');
+    });
+  }
+
+  async #take(partitions: readonly TopicPartition[], generation: number): Promise<void> {
+    this.#assigned = new Set(partitions.map(keyOf));
+    for (const [key, partition] of [...this.#partitions]) {
+      // A router that was fenced starts anew when the partition is ours again.
+      if (this.#assigned.has(key) && partition.state.phase !== 'stopped') continue;
       this.#partitions.delete(key);
+      await partition.dispose();
     }
     const fresh = partitions.filter((of) => !this.#partitions.has(keyOf(of)));
     for (const of of fresh) await this.#open(of);
     this.#restored = true;
-    this.#record(
-      'rebalance',
-      `generation ${generation}`,
-      `${partitions.length} partitions, ${fresh.length} new`,
-    );
+    const decision = `${partitions.length} partitions, ${fresh.length} new`;
+    this.#record('rebalance', `generation ${generation}`, decision);
   }
 
   async #open(of: TopicPartition): Promise<void> {
     const member = this.#member;
-    if (member === null || this.#closing) return;
-    const restored = await restorePartition(member, of);
+    const key = keyOf(of);
+    if (member === null || this.#closing || !this.#assigned.has(key) || this.#partitions.has(key)) return;
+    const restored = await this.#restore(member, of);
+    if (restored === null) return;
     const partition = new Partition(
       this.#ports,
       this.#settings.plan(of),
@@ -102,40 +130,69 @@ export class Group {
       this.#parent,
       (crashed, error) => this.#crashed(crashed, error),
     );
-    this.#partitions.set(keyOf(of), partition);
+    this.#partitions.set(key, partition);
     partition.start();
     await partition.revive(REVIVED_PER_TURN);
   }
 
+  /** Tried again while the log says that it helps; null: no longer wanted. */
+  async #restore(member: Member, of: TopicPartition): Promise<Restored | null> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await restorePartition(member, of);
+      } catch (error) {
+        if (!isRetryable(error)) throw error;
+        const delayMs = backoffMs(this.#settings.plan(of).backoff, attempt, this.#ports.draw());
+        this.#record('note', messageOf(error), `the restore is tried again in ${delayMs} ms`);
+        await new Promise<void>((done) => this.#ports.clock.after(delayMs, done));
+        if (this.#closing || !this.#assigned.has(keyOf(of))) return null;
+      }
+    }
+  }
+
   #crashed(partition: Partition, error: unknown): void {
-    const cause = error instanceof Error ? `${error.message}` : String(error);
-    const { restarts } = this.#settings;
-    const nowMs = this.#ports.clock.nowMs();
-    const verdict = addRestart(this.#window, `${keyOf(partition.of)}@${nowMs}`, nowMs, restarts);
+    const cause = messageOf(error);
+    const { restarts, service } = this.#settings;
+    const { clock, record } = this.#ports;
+    const nowMs = clock.nowMs();
+    this.#crashes += 1;
+    const what = `${keyOf(partition.of)}#${this.#crashes}`;
+    const verdict = addRestart(this.#window, what, nowMs, restarts);
     this.#window = verdict.window;
-    partition.dispose();
     this.#partitions.delete(keyOf(partition.of));
+    const gone = partition.dispose();
     if (verdict.exceeded) {
-      this.#record('escalation', cause, 'the budget of router restarts is used up: the process leaves');
-      this.#settings.exhausted(cause);
+      this.#exhausted(cause, 'the budget of router restarts is used up');
       return;
     }
     const decision = 'restored from the log and started again';
-    const actor = partition.path;
-    const { service } = this.#settings;
-    this.#ports.record({ kind: 'restart', service, actor, cause, decision, budget_left: verdict.budgetLeft });
-    this.#changes = this.#changes.then(() => this.#open(partition.of));
-  }
-
-  #record(kind: 'rebalance' | 'escalation', cause: string, decision: string): void {
-    const { service, group } = this.#settings;
-    this.#ports.record({
-      kind,
-      service,
-      actor: `services/${service}/${group}`,
-      cause,
-      decision,
-      budget_left: null,
+    const budget_left = verdict.budgetLeft;
+    record({ kind: 'restart', service, actor: partition.path, cause, decision, budget_left });
+    this.#change(async () => {
+      await gone;
+      const { backoff } = this.#settings.plan(partition.of);
+      const delayMs = backoffMs(backoff, verdict.window.entries.length - 1, this.#ports.draw());
+      await new Promise<void>((done) => clock.after(delayMs, done));
+      await this.#open(partition.of);
     });
   }
+
+  #exhausted(cause: string, why: string): void {
+    this.#record('escalation', cause, `${why}: the process leaves`);
+    this.#settings.exhausted(cause);
+  }
+
+  #record(kind: 'rebalance' | 'escalation' | 'note' | 'drain', cause: string, decision: string): void {
+    const { service, group } = this.#settings;
+    const actor = `services/${service}/${group}`;
+    this.#ports.record({ kind, service, actor, cause, decision, budget_left: null });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function isRetryable(error: unknown): boolean {
+  return error instanceof LogFault && error.retryable;
 }

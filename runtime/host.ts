@@ -28,7 +28,10 @@ export interface ActorSpec<State, Message, Effect> {
 
 export interface Host {
   spawn<State, Message, Effect>(spec: ActorSpec<State, Message, Effect>): Address<Message>;
-  /** Stops an actor and everything below it, leaves first. */
+  /**
+   * Stops an actor and everything below it, leaves first; what waits in its mailbox is not handled. Does
+   * nothing when it is stopped already, though another one may live under its path by now.
+   */
   stop(address: Address<never>): void;
   /** Actors that live now. */
   size(): number;

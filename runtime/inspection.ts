@@ -132,9 +132,7 @@ function instrumentView(platform: Platform, resident: Resident): InstrumentView 
 
 function partitionOf(platform: Platform, slotKey: string): Partition | undefined {
   const group = [...platform.groups].find(([name]) => slotKey.startsWith(`${name}/`))?.[1];
-  for (const partition of group?.partitions() ?? []) {
-    if (slotKey.endsWith(`/${partition.of.topic}/${partition.of.partition}`)) return partition;
-  }
+  for (const partition of group?.partitions() ?? []) if (partition.slotKey === slotKey) return partition;
   return undefined;
 }
 

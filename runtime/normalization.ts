@@ -23,7 +23,8 @@ export function normalization(
         refused.push({ offset: batch.offset(index), rejection: found.rejection });
       } else if (found.kind === 'tick') {
         const { tick } = found;
-        emissions.push({ to: 'ticks', key: tick.instrument_id, value: JSON.stringify(tick) });
+        const from = batch.offset(index);
+        emissions.push({ to: 'ticks', key: tick.instrument_id, value: JSON.stringify(tick), from });
       } else {
         const text = decoder.decode(value);
         // The message of a market's first partition stands for all of them.

@@ -1,6 +1,8 @@
 // Reads what the parking topic holds of one instrument. The topic is shared by the quarantined instruments of
 // a partition and bounded, so a filtered scan from where the instrument was last drained is all it takes.
 
+import { NEWLINE } from '../actors/batch.ts';
+import { unpackParked } from '../actors/parked.ts';
 import type { Batch, Log, TopicPartition } from './log/log.ts';
 
 /**
@@ -27,6 +29,8 @@ export async function readParked(
   }
 }
 
+const LINE_END = new Uint8Array([NEWLINE]);
+
 interface Filtered extends TopicPartition {
   readonly batch: Batch | null;
   readonly indices: readonly number[];
@@ -39,6 +43,7 @@ function view(of: Filtered): Batch {
     if (of.batch === null || original === undefined) throw new RangeError(`no parked record ${index}`);
     return [of.batch, original];
   };
+  const parkedAt = (index: number) => unpackParked(at(index)[0].value(at(index)[1]));
   return {
     topic: of.topic,
     partition: of.partition,
@@ -46,9 +51,9 @@ function view(of: Filtered): Batch {
     nextOffset: of.nextOffset,
     offset: (index) => at(index)[0].offset(at(index)[1]),
     key: (index) => at(index)[0].key(at(index)[1]),
-    value: (index) => at(index)[0].value(at(index)[1]),
+    value: (index) => parkedAt(index).value,
+    origin: (index) => parkedAt(index).origin,
     timestampMs: (index) => at(index)[0].timestampMs(at(index)[1]),
-    lines: (from, to) =>
-      of.indices.slice(from, to).flatMap((index) => of.batch?.lines(index, index + 1) ?? []),
+    lines: (from, to) => of.indices.slice(from, to).flatMap((_, n) => [parkedAt(from + n).value, LINE_END]),
   };
 }

@@ -6,13 +6,14 @@ import type { Directory } from './directory.ts';
 import type { RecordEvent } from './views.ts';
 
 const CAUSE_CHARS_MAX = 1_000;
+const PARKED = 'its records are parked until POST /actors/{market}/{instrument}/release';
 
 interface ReportPorts {
   readonly record: RecordEvent;
   readonly directory: Directory;
 }
 
-/** Notes and defects of one answer; marks the instrument so that a look shows its last error. */
+/** Of one answer that was committed; marks the instrument, so that a look shows its last error. */
 export function reportFold(ports: ReportPorts, service: string, reply: FoldReply): void {
   const actor = reply.instrument;
   for (const note of reply.notes) {
@@ -27,7 +28,7 @@ export function reportFold(ports: ReportPorts, service: string, reply: FoldReply
     service,
     actor,
     cause,
-    decision: quarantined ? 'its records are parked until it is released' : 'state before it; dead letter',
+    decision: quarantined ? PARKED : 'state before it; dead letter',
     budget_left: reply.budgetLeft,
   });
   const resident = ports.directory.find(actor);

@@ -53,6 +53,7 @@ export class Partition implements SlotOwner {
   readonly #drained = Promise.withResolvers<void>();
   readonly #address: Address<RouterMessage>;
   #state: RouterState;
+  #committing: Promise<unknown> = Promise.resolve();
   #sinceMs: number;
 
   constructor(
@@ -83,10 +84,11 @@ export class Partition implements SlotOwner {
       perform: (effect) => this.#perform(effect),
       crashed: (error) => crashed(this, error),
     });
-    if (this.#slotKey !== null) ports.directory.own(this.#slotKey, this);
+    if (this.slotKey !== null) ports.directory.own(this.slotKey, this);
   }
 
-  get #slotKey(): string | null {
+  /** Belongs to this life of the router alone; null when its work has no slots. */
+  get slotKey(): string | null {
     const { work } = this.#plan.settings;
     return work.kind === 'sharded' ? work.slotKey : null;
   }
@@ -102,7 +104,7 @@ export class Partition implements SlotOwner {
 
   start(): void {
     for (const [id, entry] of this.#restored.router.quarantines) {
-      const slotKey = this.#slotKey;
+      const slotKey = this.slotKey;
       if (entry.active && slotKey !== null)
         this.#ports.directory.resident(id, slotKey).quarantined.add(slotKey);
     }
@@ -111,7 +113,7 @@ export class Partition implements SlotOwner {
 
   /** Brings every stored instrument to life, `perTurn` at a time so that others get a turn. */
   async revive(perTurn: number): Promise<void> {
-    const slotKey = this.#slotKey;
+    const slotKey = this.slotKey;
     if (slotKey === null) return;
     let count = 0;
     for (const id of this.#restored.router.instruments) {
@@ -133,12 +135,16 @@ export class Partition implements SlotOwner {
     return this.#drained.promise;
   }
 
-  /** Stops at once; the batch in flight is left uncommitted. */
-  dispose(): void {
+  /**
+   * Stops at once. A commit that is under way may still succeed: what is stored is to be read again only
+   * when the returned promise has resolved.
+   */
+  async dispose(): Promise<void> {
     this.#stop.abort();
     this.#ports.host.stop(this.#address);
-    if (this.#slotKey !== null) this.#ports.directory.disown(this.#slotKey);
+    if (this.slotKey !== null) this.#ports.directory.disown(this.slotKey);
     this.#drained.resolve();
+    await this.#committing;
   }
 
   slot(id: string): Slot {
@@ -162,13 +168,13 @@ export class Partition implements SlotOwner {
       case 'poll':
         return this.#answer(this.#poll(effect.position));
       case 'fold':
-        return this.#ports.directory.tell(effect.instrument, effect.message);
+        return this.#ports.directory.fold(effect.instrument, effect.message);
       case 'defer':
         return this.#answer(this.#defer(effect));
       case 'commit':
         return this.#answer(this.#commit(effect));
       case 'settle':
-        return this.#settle(effect);
+        return this.#settle(effect.slots);
       case 'back-off':
         return this.#backOff(effect);
       case 'read-parked':
@@ -179,6 +185,8 @@ export class Partition implements SlotOwner {
         return this.#plan.progress(effect.work, (this.#ports.clock.nowMs() - this.#sinceMs) / 1_000);
       case 'paused':
         return this.#record('pause', effect.cause, 'the partition waits; nothing is dropped');
+      case 'resumed':
+        return this.#record('resume', effect.cause, 'the partition goes on');
       case 'released':
         return this.#released(effect.instrument);
       case 'stopped':
@@ -195,15 +203,9 @@ export class Partition implements SlotOwner {
       },
       (error: unknown) => {
         const cause = error instanceof Error ? error.message : String(error);
-        this.tell({ kind: 'failed', seq: this.#state.work === null ? -1 : seq, cause });
-        if (this.#state.work === null) this.#pollAgain(cause);
+        this.tell({ kind: 'failed', seq, cause });
       },
     );
-  }
-
-  #pollAgain(cause: string): void {
-    this.#record('note', cause, 'the read is tried again');
-    this.#ports.clock.after(this.#plan.backoff.maxMs / 10, () => this.tell({ kind: 'start' }));
   }
 
   async #poll(position: number): Promise<RouterMessage | null> {
@@ -211,14 +213,18 @@ export class Partition implements SlotOwner {
     this.#member.seek(this.of, position);
     while (!signal.aborted) {
       const waiter = new AbortController();
-      const appended = this.#ports.log.appended([this.of.topic], AbortSignal.any([signal, waiter.signal]));
-      const batch = await this.#member.poll(this.of, this.#plan.recordsMax);
-      if (batch !== null) {
-        waiter.abort();
+      try {
+        const appended = this.#ports.log.appended([this.of.topic], AbortSignal.any([signal, waiter.signal]));
+        const batch = await this.#member.poll(this.of, this.#plan.recordsMax);
+        if (batch === null) {
+          await appended;
+          continue;
+        }
         this.#sinceMs = this.#ports.clock.nowMs();
         return { kind: 'polled', batch, nowMs: this.#sinceMs };
+      } finally {
+        waiter.abort();
       }
-      await appended;
     }
     return null;
   }
@@ -230,22 +236,19 @@ export class Partition implements SlotOwner {
   }
 
   async #commit(effect: Extract<RouterEffect, { kind: 'commit' }>): Promise<RouterMessage> {
-    const outcome = await this.#member.commit(this.of, effect.commit);
+    const answer = this.#member.commit(this.of, effect.commit);
+    this.#committing = answer.catch(() => {});
+    const outcome = await answer;
     return { kind: 'committed', seq: effect.seq, outcome };
   }
 
-  #settle(effect: Extract<RouterEffect, { kind: 'settle' }>): void {
-    const slotKey = this.#slotKey;
-    if (slotKey === null) return;
-    const { seq, outcome } = effect;
-    for (const id of effect.instruments) {
-      this.#ports.directory.tell(id, { kind: 'settle', slotKey, seq, outcome });
-    }
+  #settle(slots: ReadonlyMap<string, Slot>): void {
+    if (this.slotKey !== null) this.#ports.directory.settle(this.slotKey, slots);
   }
 
   #backOff(effect: Extract<RouterEffect, { kind: 'back-off' }>): void {
     const delayMs = backoffMs(this.#plan.backoff, effect.attempt, this.#ports.draw());
-    this.#record('note', effect.cause, `attempt ${effect.attempt + 2} in ${delayMs} ms`);
+    this.#record('note', effect.cause, `tried again in ${delayMs} ms, attempt ${effect.attempt + 2}`);
     this.#ports.clock.after(delayMs, () => this.tell({ kind: 'retry', seq: effect.seq }));
   }
 
@@ -262,7 +265,7 @@ export class Partition implements SlotOwner {
   }
 
   #released(id: string): void {
-    const slotKey = this.#slotKey;
+    const slotKey = this.slotKey;
     if (slotKey !== null) this.#ports.directory.find(id)?.quarantined.delete(slotKey);
     reportRelease(this.#ports, this.#plan.settings.service, id);
   }
@@ -273,7 +276,7 @@ export class Partition implements SlotOwner {
     this.#drained.resolve();
   }
 
-  #record(kind: 'pause' | 'note' | 'stop', cause: string, decision: string): void {
+  #record(kind: 'pause' | 'resume' | 'note' | 'stop', cause: string, decision: string): void {
     const { service } = this.#plan.settings;
     this.#ports.record({ kind, service, actor: this.path, cause, decision, budget_left: null });
   }

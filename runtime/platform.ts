@@ -90,6 +90,7 @@ export class Platform {
   readonly #supervisor: Address<SupervisorMessage>;
   readonly #services: Address<never>;
   #ladder: LadderState = CALM;
+  #assignments = 0;
 
   constructor(
     ports: PlatformPorts,
@@ -104,9 +105,11 @@ export class Platform {
     const { host } = ports;
     this.directory = new Directory({
       host,
-      behaviour: instrumentBehaviour(policy.quarantine),
+      behaviour: instrumentBehaviour(policy),
       shardChildrenMax: policy.shardChildrenMax,
-      crashed: (resident, cause) => this.#crashed(resident, cause),
+      crashes: policy.quarantine,
+      nowMs: () => ports.clock.nowMs(),
+      crashed: (resident, cause, budget) => this.#crashed(resident, cause, budget),
     });
     this.#services = host.spawn({ ...still, name: 'services', parent: null });
     const behaviour = supervisorBehaviour(policy.ladder);
@@ -130,9 +133,11 @@ export class Platform {
     for (const group of this.groups.values()) await group.join();
   }
 
-  /** Each service finishes what it has in hand before the one behind it stops. */
+  /** Each service finishes what it has in hand before the one behind it stops; the sinks' is the last. */
   async drain(): Promise<void> {
-    for (const group of this.groups.values()) await group.drain();
+    const last = this.groups.get('projection-service');
+    for (const group of this.groups.values()) if (group !== last) await group.drain();
+    await last?.drain();
   }
 
   /** Lets a quarantined instrument go on, in every slot that parks for it. */
@@ -204,7 +209,9 @@ export class Platform {
   ): { kind: WorkKind; slot: MakeSlot | null; deferred: Deferred | null } {
     const stages = this.#stages;
     const sharded = (slot: MakeSlot) => {
-      const slotKey = `${group}/${of.topic}/${of.partition}`;
+      // Each life of a router has a key of its own: what an earlier one asked for reaches nobody.
+      this.#assignments += 1;
+      const slotKey = `${group}/${of.topic}/${of.partition}@${this.#assignments}`;
       return { kind: { kind: 'sharded' as const, slotKey }, slot, deferred: null };
     };
     const deferred = (work: Deferred) => ({
@@ -230,26 +237,27 @@ export class Platform {
 
   #defect(reply: FoldReply): void {
     const resident = this.directory.find(reply.instrument);
-    if (resident !== undefined) this.#tellSupervisor(resident, reply.defects[0]?.cause ?? 'defect');
+    if (resident === undefined) return;
+    this.#tellSupervisor(resident, resident.id, reply.defects[0]?.cause ?? 'defect');
   }
 
-  #crashed(resident: Resident, cause: string): void {
-    const decision = 'respawned from committed state; unanswered records are sent again';
+  #crashed(resident: Resident, cause: string, budget: number): void {
+    const decision = 'respawned from committed state; what it had not answered is sent again';
     const actor = `${resident.shard}/${resident.id}`;
-    this.#ports.record({ kind: 'restart', service: 'markets', actor, cause, decision, budget_left: null });
-    this.#tellSupervisor(resident, cause);
+    this.#ports.record({ kind: 'restart', service: 'markets', actor, cause, decision, budget_left: budget });
+    this.#tellSupervisor(resident, `${resident.id}#${resident.restarts}`, cause);
   }
 
-  #tellSupervisor(resident: Resident, cause: string): void {
-    const { id: instrument, shard, market } = resident;
+  #tellSupervisor({ shard, market }: Resident, what: string, cause: string): void {
     const nowMs = this.#ports.clock.nowMs();
-    this.#supervisor.tell({ kind: 'defect', instrument, shard, market, cause, nowMs });
+    this.#supervisor.tell({ kind: 'defect', what, shard, market, cause, nowMs });
   }
 
   #escalate(effect: SupervisorEffect): void {
     const { level, what, cause, budgetLeft } = effect;
     if (level === 'process') {
-      this.#event('escalation', what, cause, 'every budget is used up: the process leaves', 0);
+      this.#event('escalation', what, cause, 'the restarts of markets are used up: the service gives up', 0);
+      this.#event('escalation', 'process', cause, 'no supervisor is left: the process leaves', 0);
       this.#ports.exhausted(cause);
       return;
     }

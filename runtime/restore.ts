@@ -2,11 +2,12 @@
 // at once; instrument parts stay packed until the actor is first needed.
 
 import { storedRunKey } from '../actors/calendar.ts';
-import { present } from '../actors/domain/invariant.ts';
+import { Defect, present } from '../actors/domain/invariant.ts';
+import { unsealJson } from '../actors/domain/sealed.ts';
 import { EMPTY_LEDGER, type Ledger, type Ledgers } from '../actors/ledger.ts';
 import { type Quarantine, quarantinedId } from '../actors/quarantine.ts';
 import type { RestoredRouter } from '../actors/router-protocol.ts';
-import { LEDGER_KEY } from '../actors/router-work.ts';
+import { LEDGER_KEY, POSITION_KEY } from '../actors/router-work.ts';
 import type { Member, TopicPartition } from './log/log.ts';
 
 /** Packed parts of each instrument of a partition, by part name. */
@@ -18,24 +19,28 @@ export interface Restored {
 }
 
 /**
- * Reads the stored state of a partition. Throws what the log throws; a malformed router entry is a Defect.
+ * Reads the stored state of a partition. Throws what the log throws; a damaged router entry is a Defect.
+ * The position that is stored with the state counts, where there is one: what the state holds is not folded
+ * again, and what it lacks is, whatever became of the offset.
  */
 export async function restorePartition(member: Member, of: TopicPartition): Promise<Restored> {
   const parts: PackedParts = new Map();
   const calendar = new Map<string, number>();
   const quarantines = new Map<string, Quarantine>();
   let ledgers: Ledgers = new Map();
+  let stored: number | null = null;
   for await (const [key, value] of member.state(of)) {
     if (key.startsWith('i:')) keepPart(parts, key, value);
     else if (key === LEDGER_KEY) ledgers = readLedgers(value);
+    else if (key === POSITION_KEY) stored = Number(unsealJson(value, [1]));
     else {
       const run = storedRunKey(key);
       const id = quarantinedId(key);
-      if (run !== null) calendar.set(run, Number(text(value)));
+      if (run !== null) calendar.set(run, Number(unsealJson(value, [1])));
       else if (id !== null) quarantines.set(id, readQuarantine(value));
     }
   }
-  const position = await member.committed(of);
+  const position = stored ?? (await member.committed(of));
   return { router: { position, ledgers, quarantines, calendar, instruments: [...parts.keys()] }, parts };
 }
 
@@ -47,17 +52,17 @@ function keepPart(parts: PackedParts, key: string, value: Uint8Array): void {
   else found.set(key.slice(cut + 1), value);
 }
 
-function text(value: Uint8Array): string {
-  return new TextDecoder().decode(value);
-}
-
 function readLedgers(value: Uint8Array): Ledgers {
-  const parsed: Record<string, Partial<Ledger>> = JSON.parse(text(value));
-  return new Map(Object.entries(parsed).map(([market, ledger]) => [market, { ...EMPTY_LEDGER, ...ledger }]));
+  const parsed = unsealJson(value, [1]);
+  if (typeof parsed !== 'object' || parsed === null) throw new Defect('the stored ledger is no object');
+  const markets: Record<string, Partial<Ledger>> = { ...parsed };
+  return new Map(Object.entries(markets).map(([market, ledger]) => [market, { ...EMPTY_LEDGER, ...ledger }]));
 }
 
 function readQuarantine(value: Uint8Array): Quarantine {
-  const { active, fromOffset, parked, sinceMs }: Partial<Quarantine> = JSON.parse(text(value));
+  const parsed = unsealJson(value, [1]);
+  if (typeof parsed !== 'object' || parsed === null) throw new Defect('a stored quarantine is no object');
+  const { active, fromOffset, parked, sinceMs }: Partial<Quarantine> = parsed;
   return {
     active: present(active, 'quarantine.active'),
     fromOffset: present(fromOffset, 'quarantine.fromOffset'),

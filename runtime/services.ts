@@ -115,15 +115,12 @@ export function parkingTopic(group: GroupName): string {
  * together.
  */
 export function topicSpecs(markets: readonly string[], partitions: number, retentionMs: number): TopicSpec[] {
-  const plain = [
-    ...markets.map(rawTopic),
-    ...Object.values(TOPIC),
-    DEAD_LETTERS_RAW,
-    DEAD_LETTERS_TICKS,
-    ...PARKING_GROUPS.map(parkingTopic),
-  ];
+  const plain = [...markets.map(rawTopic), ...Object.values(TOPIC), DEAD_LETTERS_RAW, DEAD_LETTERS_TICKS];
   const specs = plain.map((name) => ({ name, partitions, retentionMs, compacted: false }));
-  return [...specs, eventsTopic(retentionMs)];
+  // What waits in quarantine waits for an operator, however long; `parked_max` bounds it.
+  const parking = PARKING_GROUPS.map(parkingTopic);
+  const parked = parking.map((name) => ({ name, partitions, retentionMs: null, compacted: false }));
+  return [...specs, ...parked, eventsTopic(retentionMs)];
 }
 
 /** The topic of the supervisors' events, which is there before any other. */

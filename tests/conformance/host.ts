@@ -87,6 +87,52 @@ export function hostConformance(harness: Harness): void {
     expect(host.size()).toBe(1);
   });
 
+  test(`${harness.name}: an actor may be spawned anew while its crash is being told`, async () => {
+    const { host, settle } = harness.open();
+    const parent = collector(host, 'parent', null);
+    const born: ReturnType<typeof collector>[] = [];
+    const mortal = host.spawn({
+      name: 'child',
+      parent: parent.address,
+      initial: [],
+      behaviour: collecting,
+      perform: () => {},
+      crashed: () => {
+        const again = collector(host, 'child', parent.address);
+        again.address.tell(6);
+        born.push(again);
+      },
+    });
+    for (const n of [1, -1, 2]) mortal.tell(n);
+    await settle();
+    mortal.tell(3);
+    for (const { address } of born) address.tell(7);
+    await settle();
+    expect(born.map((each) => each.seen.last)).toEqual([[6, 7]]);
+    expect(host.size()).toBe(2);
+  });
+
+  test(`${harness.name}: what waits in a mailbox at the stop is not handled`, async () => {
+    const { host, settle } = harness.open();
+    const { address, seen } = collector(host, 'a', null);
+    for (const n of [1, 2, 3]) address.tell(n);
+    host.stop(address);
+    await settle();
+    expect(seen.last).toEqual([]);
+    expect(host.size()).toBe(0);
+  });
+
+  test(`${harness.name}: stopping a stopped actor leaves its successor alone`, async () => {
+    const { host, settle } = harness.open();
+    const first = collector(host, 'a', null);
+    host.stop(first.address);
+    const second = collector(host, 'a', null);
+    host.stop(first.address);
+    second.address.tell(4);
+    await settle();
+    expect(second.seen.last).toEqual([4]);
+  });
+
   test(`${harness.name}: any printable name is allowed, and the path keeps it as it is`, () => {
     const { host } = harness.open();
     const parent = collector(host, 'markets', null);

@@ -32,6 +32,7 @@ export function seededDraw(seed: number): () => number {
 export function seededHost(seed: number): SeededHost {
   const draw = seededDraw(seed);
   const nodes = new Map<string, Node>();
+  const nodeOf = new WeakMap<Address<never>, Node>();
 
   const remove = (path: string): void => {
     const node = nodes.get(path);
@@ -79,11 +80,14 @@ export function seededHost(seed: number): SeededHost {
           if (!node.stopped) node.mailbox.push(() => run(message));
         },
       };
+      nodeOf.set(address, node);
       nodes.set(path, node);
       parent?.children.add(path);
       return address;
     },
-    stop: (address) => remove(address.path),
+    stop(address) {
+      if (nodeOf.get(address)?.stopped === false) remove(address.path);
+    },
     size: () => nodes.size,
     step,
     settle(stepsMax) {

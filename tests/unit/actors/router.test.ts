@@ -9,7 +9,6 @@ import { routerBehaviour, routerFrom } from '../../../actors/router.ts';
 import type { RouterEffect, RouterMessage, RouterSettings } from '../../../actors/router-protocol.ts';
 import { CALENDAR_KEY } from '../../../actors/router-work.ts';
 import { slotOf } from '../../../actors/slot.ts';
-import { NO_RESTARTS } from '../../../actors/supervision.ts';
 import { addingStage, bytes } from './adding-stage.ts';
 
 type Pair = readonly [key: string, text: string];
@@ -45,7 +44,10 @@ const settings: RouterSettings = {
 /** A router with its instruments, driven by hand; every effect that is not a port's is carried out. */
 class Bench {
   readonly behaviour = routerBehaviour(settings);
-  readonly instrument = instrumentBehaviour({ intensity: 1, periodMs: 1_000 });
+  readonly instrument = instrumentBehaviour({
+    quarantine: { intensity: 1, periodMs: 1_000 },
+    outputBytesMax: 1_000,
+  });
   readonly instruments = new Map<string, InstrumentState>();
   state = routerFrom({
     position: 0,
@@ -66,17 +68,17 @@ class Bench {
     if (effect.kind === 'fold') {
       this.actor(effect.instrument, effect.message);
     } else if (effect.kind === 'settle') {
-      const { seq, outcome } = effect;
-      for (const id of effect.instruments) this.actor(id, { kind: 'settle', slotKey: 's', seq, outcome });
+      for (const [id, slot] of effect.slots) {
+        this.actor(id, { kind: 'adopt', slotKey: 's', slot: slot.settled() });
+      }
     } else this.ports.push(effect);
   }
 
   actor(id: string, message: Parameters<typeof this.instrument>[1]): void {
-    const fresh = { id, slots: new Map([['s', slotOf(addingStage, [])]]), restarts: NO_RESTARTS };
+    const fresh = { id, slots: new Map([['s', slotOf(addingStage, [])]]) };
     const step = this.instrument(this.instruments.get(id) ?? fresh, message);
     this.instruments.set(id, step.state);
-    for (const each of step.effects)
-      if (each.kind === 'reply') this.tell({ kind: 'folded', reply: each.reply });
+    for (const { reply } of step.effects) this.tell({ kind: 'folded', reply });
   }
 
   batch(records: readonly Pair[]): Commit {
@@ -125,7 +127,12 @@ describe('one batch, one outcome', () => {
       ['topic.bars', A, '[1,3]'],
       ['topic.bars', B, '[2]'],
     ]);
-    expect(commit.state.map((each) => each.key)).toEqual([`i:${A}\u0000all`, `i:${B}\u0000all`, 'r:ledger']);
+    expect(commit.state.map((each) => each.key)).toEqual([
+      `i:${A}\u0000all`,
+      `i:${B}\u0000all`,
+      'r:position',
+      'r:ledger',
+    ]);
     bench.finish('committed');
     expect(bench.values(A)).toEqual([1, 3]);
     expect(bench.ledger('X')).toMatchObject({ read: 3, first: 3, emitted: { bars: 2 } });

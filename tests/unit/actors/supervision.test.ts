@@ -87,7 +87,7 @@ test('backoff doubles up to its maximum and stays within the jitter', () => {
 describe('escalation', () => {
   const one = { intensity: 1, periodMs: 1_000 };
   const ladder = { shard: { intensity: 2, periodMs: 1_000 }, market: one, service: one };
-  const defect = (n: number) => ({ instrument: `X:R:L${n}`, shard: 'markets/X/00', market: 'X' });
+  const defect = (n: number) => ({ what: `X:R:L${n}`, shard: 'markets/X/00', market: 'X' });
 
   test('distinct instruments climb from shard to market to service to process', () => {
     let state = CALM;
