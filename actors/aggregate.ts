@@ -154,6 +154,7 @@ function settle(
     fromMs: before.maxEventMs === null ? Number.NEGATIVE_INFINITY : days.retainedFrom(before.maxEventMs),
     watermarkMs: watermarkMs({ maxEventMs, advancedToMs }, allowedLatenessMs),
     watermarkBeforeMs: watermarkMs(before, allowedLatenessMs),
+    wholeCurves: false,
   };
   const { emissions, notes } = foldReach(days, reach, context);
   return { emissions, notes, changed: true };
@@ -194,6 +195,7 @@ export function refold(options: AggregationOptions): Refold {
         fromMs: Number.NEGATIVE_INFINITY,
         watermarkMs: watermark,
         watermarkBeforeMs: watermark,
+        wholeCurves: true,
       };
       return foldReach(observationsOf(ticks, id), reach, context).emissions;
     },

@@ -38,6 +38,8 @@ export interface Reach {
   readonly watermarkMs: number;
   /** The watermark before: bars that ended after it and are settled now become final. */
   readonly watermarkBeforeMs: number;
+  /** Nothing is known of what was written of the touched days before: their curves are written whole. */
+  readonly wholeCurves: boolean;
 }
 
 export interface Folded {
@@ -193,7 +195,7 @@ function foldCurve(
     if (points.length < rule.minPoints) continue;
     const fresh = points.filter((point) => touchedHours.has(point.hourStartMs));
     // A gate that may have opened in this very batch: hours that were withheld so far are written now.
-    const opened = points.length - fresh.length < rule.minPoints;
+    const opened = reach.wholeCurves || points.length - fresh.length < rule.minPoints;
     for (const point of opened ? points : fresh) {
       out.emissions.push(emitter.point(point, context.traceId, context.nowMs));
     }

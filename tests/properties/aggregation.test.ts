@@ -114,6 +114,32 @@ test('what is too old is forwarded, and live and rebuilt rows together equal the
   );
 });
 
+test('a day that was partly seen before it grew too old is made whole by the rebuilder', () => {
+  const rebuilder = refold(options);
+  const day = 24 * 3_600_000;
+  const old = hourlyTick.map((each) => ({
+    ...each,
+    startMs: each.startMs - 9 * day,
+    endMs: each.endMs - 9 * day,
+  }));
+  fc.assert(
+    fc.property(ticksOf(old), ticksOf(hourlyTick), ticksOf(old), (before, fresh, after) => {
+      const all = [...before, ...fresh, ...after];
+      const inOrder = run(
+        all.toSorted((a, b) => a.startMs - b.startMs),
+        [6],
+      );
+      const apart = run(all, [6]);
+      for (const late of apart.rebuild) {
+        const atMs = Number(Reflect.get(late, 'interval_start')) / 1_000;
+        keep(apart, rebuilder.fold('TEST:DAM:L', all.map(wire), [atMs], 0));
+      }
+      expect(sorted(apart)).toEqual(sorted(inOrder));
+    }),
+    { numRuns: 100 },
+  );
+});
+
 test('revisions: A, B, A again counts three changes; equal publications are ordered by their hash', () => {
   const at = Date.UTC(2024, 2, 9, 18);
   const version = (publication: number, price: number): TestTick => ({
