@@ -50,8 +50,9 @@ export class Meter {
     return this.#rows.get(topic) ?? 0;
   }
 
+  /** Ticks that enrichment took; calendar messages are none. */
   get ticks(): number {
-    return this.records('enrichment');
+    return [...this.#byMarket.values()].reduce((sum, each) => sum + each, 0);
   }
 
   get bars(): number {
