@@ -193,6 +193,10 @@ function foldCurve(
     if (day.startMs < reach.fromMs) continue;
     const points = pointsOf(source.between(day.startMs, day.endMs), CURVE_TYPE[curve], calendar);
     if (points.length < rule.minPoints) continue;
+    if (points.length > rule.maxPoints) {
+      const many = `a ${curve} curve has ${points.length} points`;
+      out.notes.push(`${many}, configured for ${rule.maxPoints}; all are written`);
+    }
     const fresh = points.filter((point) => touchedHours.has(point.hourStartMs));
     // A gate that may have opened in this very batch: hours that were withheld so far are written now.
     const opened = reach.wholeCurves || points.length - fresh.length < rule.minPoints;

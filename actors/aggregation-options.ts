@@ -17,6 +17,8 @@ export interface CurveRule {
   readonly enabled: boolean;
   /** Points of an operating day before any of them is written. */
   readonly minPoints: number;
+  /** More are written all the same, and noted. */
+  readonly maxPoints: number;
 }
 
 export interface RunWindows {

@@ -172,12 +172,13 @@ function localHour(startMs: number, endMs: number, atMs: number): number {
   return index < 2 ? index : Math.min(23, Math.max(0, index + shift));
 }
 
-/** The class that holds a value; outer classes are open. Null when there is none. */
+/** The class that holds a value; the outer ones are open. Null in a gap, and when there is no class. */
 export function classOf(classes: readonly ValueClass[], value: number): ValueClass | null {
   const sorted = [...classes].sort((a, b) => a.min - b.min);
   let found: ValueClass | null = null;
   for (const each of sorted) if (found === null || value >= each.min) found = each;
-  return found;
+  if (found === null || found === sorted.at(-1)) return found;
+  return value < found.max ? found : null;
 }
 
 /** The shortest period that holds the hour; null when none does. */
@@ -233,19 +234,16 @@ function tagsOf(
 ): string[] {
   const { tagging, defaults } = options;
   const tags = new Set<string>();
-  const add = (on: boolean, own: readonly string[] | undefined, otherwise: readonly string[]): void => {
-    if (on) for (const tag of own ?? otherwise) tags.add(tag);
+  const add = (on: boolean, own: readonly string[], otherwise: readonly string[]): void => {
+    if (on) for (const tag of own.length > 0 ? own : otherwise) tags.add(tag);
   };
   add(tagging.marketSpecific, [tick.market.toLowerCase()], []);
   add(tagging.dataTypeSpecific, market.instruments[typeKey(tick.instrument_type)], defaults.instruments);
   add(tagging.locationBased, market.locations[found.kind], defaults.locations);
-  add(tagging.priceBased && found.priceClass !== null, found.priceClass?.tags, defaults.priceRanges);
-  add(
-    tagging.quantityBased && found.quantityClass !== null,
-    found.quantityClass?.tags,
-    defaults.quantityRanges,
-  );
-  add(tagging.timeBased && found.period !== null, found.period?.tags, defaults.timePeriods);
+  add(tagging.priceBased && tick.price !== null, found.priceClass?.tags ?? [], defaults.priceRanges);
+  const sized = tagging.quantityBased && tick.quantity !== null;
+  add(sized, found.quantityClass?.tags ?? [], defaults.quantityRanges);
+  add(tagging.timeBased, found.period?.tags ?? [], defaults.timePeriods);
   return [...tags];
 }
 

@@ -3,7 +3,6 @@
 // are the loader's.
 
 import type { MarketSpec } from './domain/market.ts';
-import { PRECISION_MAX } from './normalize-number.ts';
 
 /** Labels of instants in a market's own zone. */
 export interface MarketCalendar {
@@ -17,7 +16,6 @@ export interface MarketCalendar {
 
 export interface Transform {
   readonly name: string;
-  readonly fields?: readonly string[];
   readonly requiredFields?: readonly string[];
   readonly targetTimezone?: string;
 }
@@ -105,6 +103,23 @@ const OTHER_FIELDS = [
   'producer',
 ];
 
+/** Fields that `field_validation` can check, and what they always are. */
+const CHECKED_FIELDS: Readonly<Record<string, FieldRule['type']>> = {
+  ...Object.fromEntries(VALUE_FIELDS.map((field) => [field, 'numeric' as const])),
+  market: 'string',
+  run: 'string',
+  delivery_location: 'string',
+  delivery_date: 'string',
+  delivery_hour: 'integer',
+  trade_id: 'string',
+  trade_type: 'string',
+  product_type: 'string',
+  currency: 'string',
+  unit: 'string',
+  price_unit: 'string',
+  delivery_period: 'string',
+};
+
 const READ_FIELDS: ReadonlySet<string> = new Set([...VALUE_FIELDS, ...OTHER_FIELDS]);
 const TRANSFORMS: ReadonlySet<string> = new Set([
   'sanitize_numeric',
@@ -123,13 +138,20 @@ export function unsupportedNormalization(options: NormalizeOptions): string[] {
     }
   }
   for (const [field, rule] of Object.entries(options.fieldValidation)) {
-    if (!READ_FIELDS.has(field)) found.push(`field_validation.${field}: a tick has no such field`);
-    if (rule.format !== undefined && rule.format !== 'YYYY-MM-DD') {
-      found.push(`field_validation.${field}.format '${rule.format}': only YYYY-MM-DD is checked`);
-    }
+    found.push(...unsupportedRule(`field_validation.${field}`, CHECKED_FIELDS[field], rule));
   }
-  if (options.numericPrecision > PRECISION_MAX) {
-    found.push(`numeric_precision ${options.numericPrecision}: at most ${PRECISION_MAX} places are kept`);
+  return found;
+}
+
+function unsupportedRule(where: string, type: FieldRule['type'] | undefined, rule: FieldRule): string[] {
+  if (type === undefined) return [`${where}: has no effect: no such field of a tick is checked`];
+  const found: string[] = [];
+  if (rule.type !== type) found.push(`${where}.type '${rule.type}' has no effect: it is always ${type}`);
+  if (type === 'string' && (rule.min !== undefined || rule.max !== undefined)) {
+    found.push(`${where}: min and max have no effect: they are checked of numbers`);
+  }
+  if (rule.format !== undefined && (rule.format !== 'YYYY-MM-DD' || type !== 'string')) {
+    found.push(`${where}.format '${rule.format}' has no effect: only YYYY-MM-DD of text is checked`);
   }
   return found;
 }

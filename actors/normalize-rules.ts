@@ -4,16 +4,14 @@
 
 import { isDate } from './domain/operating-day.ts';
 import { type Rejection, reject } from './domain/rejection.ts';
-import type { NormalizeOptions } from './normalize-options.ts';
+import type { FieldRule, NormalizeOptions } from './normalize-options.ts';
 
 export interface Findings {
   readonly flags: readonly string[];
   readonly errors: readonly string[];
 }
 
-/** Hours of the longest operating day. */
-const HOUR_MAX = 25;
-
+/** `fields`: what normalize-options.ts lists as checkable; a rule on another field is not applied. */
 export function checkRules(
   fields: Readonly<Record<string, unknown>>,
   options: NormalizeOptions,
@@ -22,6 +20,7 @@ export function checkRules(
   const errors: string[] = [];
   const { validateSchemas, checkRequiredFields, strictMode } = options.validation;
   for (const [field, rule] of Object.entries(options.fieldValidation)) {
+    if (!Object.hasOwn(fields, field)) continue;
     const value = fields[field] ?? null;
     if (value === null) {
       if (rule.required && checkRequiredFields) {
@@ -34,19 +33,18 @@ export function checkRules(
       return reject('wrong_type', `${field} is '${value}'; expected a date YYYY-MM-DD`, field);
     }
     if (typeof value !== 'number') continue;
-    const max = field === 'delivery_hour' ? HOUR_MAX : rule.max;
-    const side =
-      rule.min !== undefined && value < rule.min
-        ? 'below'
-        : max !== undefined && value > max
-          ? 'above'
-          : null;
+    const side = sideOf(value, rule);
     if (side === null) continue;
-    const bound = side === 'below' ? rule.min : max;
+    const bound = side === 'below' ? rule.min : rule.max;
     if (strictMode)
       return reject('out_of_range', `${field} is ${value}, ${side} ${bound} (strict mode)`, field);
     flags.push(`${field}_${side}_range`);
     errors.push(`${field} ${value} is ${side} ${bound}`);
   }
   return { flags, errors };
+}
+
+function sideOf(value: number, { min, max }: FieldRule): 'below' | 'above' | null {
+  if (min !== undefined && value < min) return 'below';
+  return max !== undefined && value > max ? 'above' : null;
 }

@@ -108,7 +108,17 @@ function finish(
   const startMs = toMs(draft.startUs);
   const date = calendar.operatingDay(startMs);
   const hour = calendar.hourEnding(startMs);
-  const findings = checkRules({ ...draft.values, delivery_date: date, delivery_hour: hour }, options);
+  const checked = {
+    ...draft.values,
+    ...draft.texts,
+    market: spec.market,
+    run: draft.run,
+    delivery_location: draft.location,
+    delivery_date: date,
+    delivery_hour: hour,
+    trade_id: draft.tradeId,
+  };
+  const findings = checkRules(checked, options);
   if (isRejection(findings)) return findings;
   const flags = [...reader.flags, ...findings.flags, ...mislabelled(draft, date, hour)];
   if (options.validation.strictMode && flags.length > 0) {

@@ -1,13 +1,16 @@
 // What the environment selects: which services, which real parts, where things stand. Only variables choose
-// outside servers, and a wrong one is a finding with the variable's name.
+// outside servers, and a wrong one is a finding with the variable's name, and never with a secret's value.
 
-import { readFileSync } from 'node:fs';
+import { isPlaceholder, readSecret } from './secret.ts';
 import type { Finding } from './yaml.ts';
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
 export const ROLES = ['normalization', 'enrichment', 'aggregation', 'projection', 'data-quality'] as const;
 export type Role = (typeof ROLES)[number];
+
+/** Variables that hold secrets: each may be given as `<NAME>_FILE` instead. */
+export const SECRETS = ['CLICKHOUSE_URL', 'REDIS_URL', 'ADMIN_TOKEN'] as const;
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 
@@ -51,22 +54,10 @@ class Reader {
 
   /** The variable, or the content of the file that `<NAME>_FILE` names. */
   secret(name: string): string | null {
-    const value = this.text(name, '');
-    const path = this.text(`${name}_FILE`, '');
-    if (path === '') return value === '' ? null : value;
-    if (value !== '') {
-      this.wrong(name, `both ${name} and ${name}_FILE are set: keep one`);
-      return null;
-    }
-    try {
-      const content = readFileSync(path, 'utf8').trim();
-      if (content === '') this.wrong(`${name}_FILE`, 'the file is empty');
-      return content === '' ? null : content;
-    } catch (error) {
-      const said = error instanceof Error ? error.message : String(error);
-      this.wrong(`${name}_FILE`, `cannot be read: ${said}`);
-      return null;
-    }
+    const read = readSecret(name, this.text(name, ''), this.text(`${name}_FILE`, ''));
+    if (!('wrong' in read)) return read.value;
+    this.wrong(read.variable, read.wrong);
+    return null;
   }
 
   port(name: string, fallback: number): number {
@@ -81,9 +72,13 @@ class Reader {
     const value = this.secret(name);
     if (value === null) return null;
     const parsed = URL.parse(value);
+    if (parsed !== null && isPlaceholder(decodeURIComponent(parsed.password))) {
+      this.wrong(name, 'its password is still the placeholder CHANGE_ME');
+      return null;
+    }
     if (parsed !== null && schemes.includes(parsed.protocol) && parsed.hostname !== '') return value;
     const expected = schemes.map((scheme) => `${scheme}//host:port`).join(' or ');
-    this.wrong(name, `expected ${expected}`);
+    this.wrong(name, `expected ${expected}; the value is not shown, it may hold a password`);
     return null;
   }
 
@@ -102,6 +97,7 @@ export function readEnvironment(variables: Variables): {
   readonly warnings: readonly Finding[];
 } {
   const reader = new Reader(variables);
+  kafka(reader);
   notYet(reader);
   const clickhouseUrl = reader.url('CLICKHOUSE_URL', ['http:', 'https:']);
   const environment: Environment = {
@@ -126,11 +122,15 @@ export function readEnvironment(variables: Variables): {
   return { environment, findings: reader.findings, warnings: reader.warnings };
 }
 
-/** Variables of the design that this version does not serve: refused where silence would mislead. */
-function notYet(reader: Reader): void {
+/** Brokers instead of the embedded log: the one place that decides whether they can be used. */
+function kafka(reader: Reader): void {
   if (reader.text('KAFKA_BROKERS', '') !== '') {
     reader.wrong('KAFKA_BROKERS', 'this version runs on the embedded log only: unset it');
   }
+}
+
+/** Variables of the design that this version does not serve: refused where silence would mislead. */
+function notYet(reader: Reader): void {
   if (reader.text('CONNECTORS', '') !== '') {
     reader.wrong(
       'CONNECTORS',

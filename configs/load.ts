@@ -1,7 +1,7 @@
 // The whole configuration, read once: seven YAML files and the environment. Every problem is found before
 // anything starts, all at once; the result is frozen. The only reader of process.env.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import type { MarketSpec } from '../actors/domain/market.ts';
@@ -24,6 +24,8 @@ const SCHEMAS = {
   connectors: { schema: connectors, optional: true },
   contacts: { schema: contacts, optional: true },
 } as const;
+
+const AGGREGATION = 'aggregation_policies';
 
 export interface Config {
   readonly environment: Environment;
@@ -77,7 +79,8 @@ export function loadConfig(variables: Variables, markets: readonly MarketSpec[])
     warnings.push(...aboutMarkets(file, markets));
     return take(parseWith(schema, file.value, placeIn(file)));
   };
-  const policies = open('aggregation_policies', false);
+  warnings.push(...strangers(environment.configDir));
+  const policies = open(AGGREGATION, false);
   const parts = {
     normalization: section('normalization_rules', normalization),
     taxonomy: section('enrichment_taxonomy', taxonomy),
@@ -99,6 +102,16 @@ export function loadConfig(variables: Variables, markets: readonly MarketSpec[])
 function openFile(path: string, optional: boolean): YamlFile | readonly Finding[] {
   if (optional && !existsSync(path)) return { name: path, value: {}, where: () => path };
   return readYaml(path);
+}
+
+/** Files beside ours that nobody reads: a misspelt name would be ignored without a word. */
+function strangers(dir: string): Finding[] {
+  const known = new Set([AGGREGATION, ...Object.keys(SCHEMAS)].map((name) => `${name}.yaml`));
+  const files = existsSync(dir) ? readdirSync(dir) : [];
+  return files
+    .filter((name) => /\.ya?ml$/.test(name) && !known.has(name))
+    .sort()
+    .map((name) => ({ where: join(dir, name), key: '', message: 'unknown file: it has no effect' }));
 }
 
 function ineffective(file: YamlFile, name: string): Finding[] {
@@ -126,6 +139,7 @@ function aggregationOf(
   const base = parseWith(aggregation, isTree(file.value) ? general : file.value, placeIn(file));
   const findings = [...base.findings];
   const warnings = [...base.warnings];
+  const told = new Set(base.findings.map((each) => `${each.key}: ${each.message}`));
   const value = new Map<string, AggregationPolicies>();
   for (const name of Object.keys(own)) {
     if (markets.some(({ market }) => market === name)) continue;
@@ -136,9 +150,11 @@ function aggregationOf(
     const over = own[market] ?? {};
     const place = (path: readonly PropertyKey[]) => file.where(['market_policies', market, ...path]);
     const parsed = parseWith(aggregation, merged(general, over), place);
-    const ofMarket = (finding: Finding) => reaches(over, finding.key.split('.'));
-    findings.push(...parsed.findings.filter(ofMarket));
-    warnings.push(...parsed.warnings.filter(ofMarket));
+    const ofMarket = (each: Finding): Finding => ({ ...each, key: `market_policies.${market}.${each.key}` });
+    const news = parsed.findings.filter((each) => !told.has(`${each.key}: ${each.message}`));
+    findings.push(...news.map(ofMarket));
+    const unknown = parsed.warnings.filter((each) => reaches(over, each.key.split('.')));
+    warnings.push(...unknown.map(ofMarket));
     if (parsed.value !== null) value.set(market, parsed.value);
   }
   return { value, findings, warnings };
@@ -147,22 +163,34 @@ function aggregationOf(
 const NO_SUCH_MARKET = 'no such market: it has no effect';
 const FIXED_ZONES: Readonly<Record<number, readonly string[]>> = { [-300]: ['EST', 'Etc/GMT+5', 'UTC-5'] };
 
-/** Markets that do not exist, and zones that are not the market's own. */
+/** Markets that do not exist, and names and zones that are not the market's own. */
 function aboutMarkets(file: YamlFile, markets: readonly MarketSpec[]): Finding[] {
   const listed = isTree(file.value) ? file.value.markets : undefined;
   if (!isTree(listed)) return [];
   return Object.entries(listed).flatMap(([name, section]): Finding[] => {
-    const key = `markets.${name}`;
+    const about = (path: readonly string[], message: string): Finding => {
+      const full = ['markets', name, ...path];
+      return { where: file.where(full), key: full.join('.'), message };
+    };
     const spec = markets.find(({ market }) => market === name);
-    if (spec === undefined) return [{ where: file.where(['markets', name]), key, message: NO_SUCH_MARKET }];
-    const zone = isTree(section) ? section.timezone : undefined;
-    const { zone: own } = spec;
-    const known = own.kind === 'civil' ? [own.zone] : (FIXED_ZONES[own.utcOffsetMinutes] ?? []);
-    if (zone === undefined || known.some((each) => each === zone)) return [];
-    const kept = known[0] ?? 'a fixed offset';
-    const message = `has no effect: ${name} keeps its own time, ${kept}, not '${String(zone)}'`;
-    return [{ where: file.where(['markets', name, 'timezone']), key: `${key}.timezone`, message }];
+    if (spec === undefined) return [about([], NO_SUCH_MARKET)];
+    const { timezone, market_id } = isTree(section) ? section : {};
+    const found: Finding[] = [];
+    if (market_id !== undefined && market_id !== name) {
+      found.push(about(['market_id'], `has no effect: the market is called ${name}`));
+    }
+    const kept = zoneNames(spec);
+    if (timezone !== undefined && !kept.some((each) => each === timezone)) {
+      const own = kept[0] ?? 'a fixed offset';
+      const message = `has no effect: ${name} keeps its own time, ${own}, not '${String(timezone)}'`;
+      found.push(about(['timezone'], message));
+    }
+    return found;
   });
+}
+
+function zoneNames({ zone }: MarketSpec): readonly string[] {
+  return zone.kind === 'civil' ? [zone.zone] : (FIXED_ZONES[zone.utcOffsetMinutes] ?? []);
 }
 
 type Parts = { readonly [K in keyof Omit<Config, 'environment'>]: Config[K] | null };

@@ -1,7 +1,8 @@
 // aggregation_policies.yaml.
 
 import { z } from 'zod';
-import { anything, duration, whole, wholePositive } from './schema-parts.ts';
+import { aggregationGlobal } from './schema-advisory.ts';
+import { duration, whole, wholePositive } from './schema-parts.ts';
 
 const bar = (window: string) =>
   z.strictObject({
@@ -105,11 +106,7 @@ export const aggregation = z.strictObject({
   global: z
     .strictObject({
       epoch: whole.max(4_000).default(0),
-      buffer_management: anything.optional(),
-      performance: anything.optional(),
-      quality: anything.optional(),
-      monitoring: anything.optional(),
-      retention: anything.optional(),
+      ...aggregationGlobal,
     })
     .prefault({}),
 });

@@ -1,7 +1,8 @@
 // normalization_rules.yaml, projection_policies.yaml, runtime.yaml, connectors.yaml and contacts.yaml.
 
 import { z } from 'zod';
-import { anything, nonNegative, share, texts, whole, wholePositive } from './schema-parts.ts';
+import { projectionAdvisory, qualityShares, queryTimeouts } from './schema-advisory.ts';
+import { nonNegative, share, texts, whole, wholePositive } from './schema-parts.ts';
 
 const transform = z.strictObject({
   name: z.string(),
@@ -17,9 +18,9 @@ export const normalization = z.strictObject({
       z.strictObject({
         market_id: z.string().optional(),
         timezone: z.string().optional(),
-        currency: z.string().default('USD'),
-        unit: z.string().default('MWh'),
-        price_unit: z.string().default('$/MWh'),
+        currency: z.string().optional(),
+        unit: z.string().optional(),
+        price_unit: z.string().optional(),
         field_mappings: z.record(z.string(), z.string()).default({}),
         transforms: z.array(transform).default([]),
       }),
@@ -28,10 +29,10 @@ export const normalization = z.strictObject({
   global: z
     .strictObject({
       default_timezone: z.string().optional(),
-      default_currency: z.string().optional(),
-      default_unit: z.string().optional(),
-      default_price_unit: z.string().optional(),
-      quality_thresholds: anything.optional(),
+      default_currency: z.string().default('USD'),
+      default_unit: z.string().default('MWh'),
+      default_price_unit: z.string().default('$/MWh'),
+      quality_thresholds: qualityShares,
       validation: z
         .strictObject({
           strict_mode: z.boolean().default(false),
@@ -56,7 +57,7 @@ const cacheClass = z.strictObject({
   enabled: z.boolean().default(true),
   ttl: wholePositive.default(3_600),
   max_entries: wholePositive.default(10_000),
-  prefetch: anything.optional(),
+  prefetch: z.boolean().optional(),
 });
 
 export const projection = z.strictObject({
@@ -64,18 +65,18 @@ export const projection = z.strictObject({
     .strictObject({
       dsn: z.string().optional(),
       pool_size: wholePositive.max(200).default(10),
-      batch_size: anything.optional(),
+      batch_size: wholePositive.optional(),
       timeout: z.number().positive().default(30),
-      retries: anything.optional(),
-      retry_delay: anything.optional(),
+      retries: whole.optional(),
+      retry_delay: nonNegative.optional(),
     })
     .prefault({}),
   redis: z
     .strictObject({
       url: z.string().optional(),
-      pool_size: anything.optional(),
-      default_ttl: anything.optional(),
-      max_memory: anything.optional(),
+      pool_size: wholePositive.optional(),
+      default_ttl: wholePositive.optional(),
+      max_memory: z.string().optional(),
     })
     .prefault({}),
   cache: z
@@ -86,8 +87,7 @@ export const projection = z.strictObject({
       query_results: cacheClass.prefault({}),
     })
     .prefault({}),
-  projection: anything.optional(),
-  materialized_views: anything.optional(),
+  ...projectionAdvisory,
   query: z
     .strictObject({
       default_limits: z
@@ -97,15 +97,11 @@ export const projection = z.strictObject({
           curve_data: wholePositive.default(1_000),
         })
         .prefault({}),
-      timeouts: anything.optional(),
+      timeouts: queryTimeouts,
       cache_queries: z.boolean().default(true),
       query_cache_ttl: wholePositive.default(300),
     })
     .prefault({}),
-  monitoring: anything.optional(),
-  logging: anything.optional(),
-  health: anything.optional(),
-  features: anything.optional(),
 });
 
 const intensity = z.strictObject({ intensity: whole, period_seconds: z.number().positive() });
@@ -130,7 +126,7 @@ export const runtime = z.strictObject({
         })
         .prefault({}),
       shard_children_max: wholePositive.max(1_000).default(256),
-      parked_max: nonNegative.default(10_000),
+      parked_max: whole.default(10_000),
     })
     .prefault({}),
   log: z

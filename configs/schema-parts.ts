@@ -17,6 +17,3 @@ export const duration = z
   .string()
   .regex(/^[1-9]\d{0,5}[SMHD]$/i, 'expected a duration such as 30S, 15M, 1H or 1D')
   .transform((text) => Number(text.slice(0, -1)) * (MS[text.slice(-1).toUpperCase()] ?? 0));
-
-/** Anything: a key that older files have and that is checked for nothing but its presence. */
-export const anything = z.unknown();

@@ -1,7 +1,8 @@
 // data_quality_rules.yaml.
 
 import { z } from 'zod';
-import { anything, nonNegative, severity, texts, wholePositive } from './schema-parts.ts';
+import { qualityAlerting, qualityMonitoring } from './schema-advisory.ts';
+import { nonNegative, severity, share, texts, wholePositive } from './schema-parts.ts';
 
 const range = z
   .strictObject({ min: z.number(), max: z.number(), warning_threshold: z.number() })
@@ -60,13 +61,17 @@ export const quality = z.strictObject({
       message: 'price_spike_severity_high is above price_spike_severity_critical',
       path: ['price_spike_severity_high'],
     })
+    .refine((of) => of.volume_spike_threshold <= of.volume_spike_severity_high, {
+      message: 'volume_spike_threshold is above volume_spike_severity_high',
+      path: ['volume_spike_threshold'],
+    })
     .prefault({}),
   markets: z.record(z.string(), market).default({}),
   quality_thresholds: z
     .strictObject({
-      critical: nonNegative.default(0.5),
-      warning: nonNegative.default(0.7),
-      good: nonNegative.default(0.9),
+      critical: share.default(0.5),
+      warning: share.default(0.7),
+      good: share.default(0.9),
     })
     .refine((of) => of.critical <= of.warning && of.warning <= of.good, 'expected critical ≤ warning ≤ good')
     .prefault({}),
@@ -76,8 +81,8 @@ export const quality = z.strictObject({
       cross_field_validation: z.array(crossField).default([]),
     })
     .prefault({}),
-  alerting: anything.optional(),
-  monitoring: anything.optional(),
+  alerting: qualityAlerting,
+  monitoring: qualityMonitoring,
   features: z
     .strictObject({
       enable_price_spike_detection: z.boolean().default(true),

@@ -1,7 +1,8 @@
 // enrichment_taxonomy.yaml.
 
 import { z } from 'zod';
-import { anything, texts } from './schema-parts.ts';
+import { qualityShares, statusTags } from './schema-advisory.ts';
+import { texts } from './schema-parts.ts';
 
 const valueClass = z
   .strictObject({ min: z.number(), max: z.number(), tags: texts.default([]) })
@@ -22,15 +23,15 @@ const period = z
 const market = z.strictObject({
   region: z.string(),
   timezone: z.string().optional(),
-  currency: z.string().default('USD'),
-  unit: z.string().default('MWh'),
-  price_unit: z.string().default('$/MWh'),
+  currency: z.string().optional(),
+  unit: z.string().optional(),
+  price_unit: z.string().optional(),
   instruments: z
     .strictObject({
       trade: texts.default([]),
       curve: texts.default([]),
       market_price: texts.default([]),
-      system_status: texts.optional(),
+      system_status: statusTags,
     })
     .prefault({}),
   locations: z
@@ -42,6 +43,7 @@ const market = z.strictObject({
 });
 
 const on = z.boolean().default(true);
+const said = z.boolean().optional();
 
 export const taxonomy = z.strictObject({
   markets: z.record(z.string(), market).default({}),
@@ -56,15 +58,15 @@ export const taxonomy = z.strictObject({
           time_periods: texts.default([]),
         })
         .prefault({}),
-      quality_thresholds: anything.optional(),
+      quality_thresholds: qualityShares,
       enrichment_rules: z
         .strictObject({
           apply_taxonomy: on,
           apply_semantic_tags: on,
           apply_geospatial: on,
           apply_metadata: on,
-          cache_enabled: anything.optional(),
-          cache_ttl: anything.optional(),
+          cache_enabled: said,
+          cache_ttl: z.number().nonnegative().optional(),
         })
         .prefault({}),
       semantic_tagging: z
@@ -80,18 +82,18 @@ export const taxonomy = z.strictObject({
       geospatial: z
         .strictObject({
           enabled: on,
-          coordinate_precision: anything.optional(),
-          region_mapping: anything.optional(),
-          timezone_mapping: anything.optional(),
+          coordinate_precision: z.int().nonnegative().optional(),
+          region_mapping: said,
+          timezone_mapping: said,
         })
         .prefault({}),
       metadata: z
         .strictObject({
           enabled: on,
-          data_quality_metrics: anything.optional(),
-          business_context: anything.optional(),
-          technical_context: anything.optional(),
-          temporal_context: anything.optional(),
+          data_quality_metrics: said,
+          business_context: said,
+          technical_context: said,
+          temporal_context: said,
         })
         .prefault({}),
     })

@@ -16,6 +16,7 @@ import { AnswerCache } from './http/answer-cache.ts';
 import { openEmbeddedLog } from './log/embedded.ts';
 import type { Log } from './log/log.ts';
 import { type Loggers, logEvent } from './logging.ts';
+import { projectionOptions } from './options/projection.ts';
 import { runtimePolicy } from './options.ts';
 import { Pipeline } from './pipeline.ts';
 import { eventsTopic, TOPIC } from './services.ts';
@@ -60,8 +61,7 @@ export async function launch(of: Launch): Promise<Launched> {
     await log.bootstrap([eventsTopic(retentionMs(config))]);
     await events.attach(log);
     const ports = { clock: systemClock, draw: systemDraw, record: events.record };
-    const { pool_size: poolSize, timeout } = config.projection.clickhouse;
-    const timeoutMs = timeout * 1_000;
+    const { connectionsMax: poolSize, timeoutMs } = projectionOptions(config);
     const database = await Database.open(ports, {
       environment,
       poolSize,
@@ -88,22 +88,12 @@ function retentionMs({ runtime }: Config): number {
 }
 
 function answerCache({ prepared, environment }: Launch): AnswerCache {
-  const { cache: classes, query } = prepared.config.projection;
-  const of = (each: typeof classes.ohlc_bars) => ({
-    enabled: each.enabled && query.cache_queries && classes.query_results.enabled,
-    ttlSeconds: Math.min(each.ttl, query.query_cache_ttl),
-  });
-  const entriesMax = classes.query_results.max_entries;
+  const { classes, entriesMax } = projectionOptions(prepared.config);
   const store =
     environment.redisUrl === null
       ? memoryCache(entriesMax, systemClock.nowMs)
       : redisCache(environment.redisUrl, entriesMax);
-  const byKind = {
-    ohlc: of(classes.ohlc_bars),
-    metrics: of(classes.rolling_metrics),
-    curves: of(classes.curve_data),
-  };
-  return new AnswerCache(store, byKind, crypto.randomUUID().slice(0, 8));
+  return new AnswerCache(store, classes, crypto.randomUUID().slice(0, 8));
 }
 
 const KIND_OF_TOPIC = { [TOPIC.bars]: 'ohlc', [TOPIC.metrics]: 'metrics', [TOPIC.curves]: 'curves' } as const;
@@ -138,7 +128,7 @@ function pipelineOf(of: Launch, log: Log, database: Database, cache: AnswerCache
       markets,
       partitions: config.runtime.log.partitions,
       retentionMs: retentionMs(config),
-      sinkTimeoutMs: config.projection.clickhouse.timeout * 1_000,
+      sinkTimeoutMs: projectionOptions(config).timeoutMs,
       policy: runtimePolicy(config),
       stages,
       findFeed,

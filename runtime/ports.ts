@@ -11,6 +11,7 @@ import { serviceApp, startingApp } from './http/service-app.ts';
 import { actorsView } from './inspection.ts';
 import type { Launched } from './launch.ts';
 import type { Loggers } from './logging.ts';
+import { projectionOptions } from './options/projection.ts';
 import { type ServiceParts, serviceView } from './service-views.ts';
 import { SERVICES } from './services.ts';
 import type { Prepared } from './startup.ts';
@@ -48,7 +49,7 @@ export function urlOf(host: string, port: number): string {
 /** Opens the ports of the roles. Throws PortInUse when one is taken; those already open are closed again. */
 export async function openPorts(settings: PortsSettings): Promise<Ports> {
   const { prepared, loggers, version } = settings;
-  const { environment, projection } = prepared.config;
+  const { environment } = prepared.config;
   const open = new Map<ServiceName, Open>();
   const telemetry = new Map<ServiceName, Telemetry>();
   let launched: Launched | null = null;
@@ -80,7 +81,6 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
     await stop();
     throw error;
   }
-  const { default_limits: limits } = projection.query;
   return {
     telemetry,
     urlOf(service) {
@@ -97,7 +97,8 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
           version,
           running,
           inspection,
-          limits: { ohlc: limits.ohlc_bars, metrics: limits.rolling_metrics, curves: limits.curve_data },
+          limits: projectionOptions(prepared.config).limits,
+          thresholds: prepared.config.quality.quality_thresholds,
           nowMs: systemClock.nowMs,
         });
         listening.use(app);
@@ -113,7 +114,7 @@ function partsOf(
   port: number,
   running: () => Launched | null,
 ): ServiceParts {
-  const { environment, runtime, projection } = prepared.config;
+  const { environment, runtime, projection, connectors, contacts } = prepared.config;
   const { clickhouse } = environment;
   return {
     running,
@@ -136,6 +137,8 @@ function partsOf(
         data_dir: environment.dataDir,
         clickhouse: clickhouse.kind === 'embedded' ? 'embedded' : new URL(clickhouse.url).host,
         roles: environment.roles,
+        connectors: connectors.connectors,
+        contacts,
       },
     },
   };

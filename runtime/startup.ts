@@ -1,7 +1,7 @@
 // What can refuse a start: the configuration, a directory, a port, the engine. Each refusal says what, where
 // and what to do; the process leaves with 78 (EX_CONFIG) and its last line is JSON.
 
-import { markets } from '../actors/feeds/markets.ts';
+import { feeds, markets } from '../actors/feeds/markets.ts';
 import { type Config, loadConfig } from '../configs/load.ts';
 import type { Finding } from '../configs/yaml.ts';
 import { Fault } from '../sinks/sink.ts';
@@ -47,7 +47,12 @@ export function prepare(variables: Readonly<Record<string, string | undefined>>)
   const stages = stageOptions(config, markets);
   const warnings = [
     ...loaded.warnings.map((each) => sentence(each)),
-    ...unsupported(config, markets, stages),
+    ...unsupported(
+      config,
+      markets,
+      feeds.map((each) => each.name),
+      stages,
+    ),
   ];
   return { config, stages, hash, warnings };
 }

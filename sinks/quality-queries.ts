@@ -1,5 +1,5 @@
 // Reads of anomalies and quality scores for the quality routes. Windows are by ingestion time: when a record
-// was assessed, never when it was delivered. A score is high from 0.9 and low below 0.7.
+// was assessed, never when it was delivered.
 
 import type { ClickHouse } from './clickhouse.ts';
 import { DATABASE } from './table.ts';
@@ -7,8 +7,12 @@ import { DATABASE } from './table.ts';
 const SCORES = `${DATABASE}.gold_data_quality_scores AS s FINAL`;
 const ANOMALIES = `${DATABASE}.gold_data_quality_anomalies AS a FINAL`;
 
-export const HIGH_QUALITY = 0.9;
-export const LOW_QUALITY = 0.7;
+/** Shares, ascending: a score is high from `good`, medium from `warning`, low below it. */
+export interface QualityThresholds {
+  readonly critical: number;
+  readonly warning: number;
+  readonly good: number;
+}
 
 /** Instants in microseconds, [from, to); null: no bound. */
 export interface Window {
@@ -59,9 +63,9 @@ function whereOf(found: readonly string[]): string {
 
 const MEASURES = `count() AS records, avgOrNull(s.quality_score) AS average,
   minOrNull(s.quality_score) AS minimum,
-  maxOrNull(s.quality_score) AS maximum, countIf(s.quality_score >= ${HIGH_QUALITY}) AS high,
-  countIf(s.quality_score < ${HIGH_QUALITY} AND s.quality_score >= ${LOW_QUALITY}) AS medium,
-  countIf(s.quality_score < ${LOW_QUALITY}) AS low, countIf(valid) AS valid,
+  maxOrNull(s.quality_score) AS maximum, countIf(s.quality_score >= {good: Float64}) AS high,
+  countIf(s.quality_score < {good: Float64} AND s.quality_score >= {warning: Float64}) AS medium,
+  countIf(s.quality_score < {warning: Float64}) AS low, countIf(valid) AS valid,
   avgOrNull(s.completeness_score) AS completeness, avgOrNull(s.accuracy_score) AS accuracy,
   avgOrNull(s.consistency_score) AS consistency, avgOrNull(s.timeliness_score) AS timeliness,
   avgOrNull(s.validity_score) AS validity`;
@@ -74,8 +78,9 @@ export async function scoreSummaries(
   window: Window,
   by: ScoreGroup,
   limit: number,
+  { good, warning }: QualityThresholds,
 ): Promise<(ScoreSummary & { readonly name: string })[]> {
-  const values: Values = { limit };
+  const values: Values = { limit, good, warning };
   const where = whereOf(inWindow('s.assessed_at', window, values));
   const name = by === 'all' ? "'all'" : `s.${by}`;
   return clickhouse.rows(

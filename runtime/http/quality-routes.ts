@@ -5,6 +5,7 @@ import type {
   AnomalyCount,
   AnomalyQuery,
   AnomalyRow,
+  QualityThresholds,
   ScoreGroup,
   ScoreSummary,
   Window,
@@ -23,6 +24,7 @@ import {
 
 export interface QualityPorts {
   readonly nowMs: () => number;
+  readonly thresholds: QualityThresholds;
   readonly scores: (
     window: Window,
     by: ScoreGroup,
@@ -98,7 +100,7 @@ async function report(ports: QualityPorts, hours: number, of: string | null) {
       ...brief(each),
       link: `/actors/${each.name.replace(':', '/')}`,
     })),
-    recommendations: recommendations(total, counts, records),
+    recommendations: recommendations(ports.thresholds, total, counts, records),
     generated_at: iso(nowMs),
   };
 }
@@ -133,13 +135,17 @@ function countBy(counts: readonly AnomalyCount[], field: 'anomaly_type' | 'sever
 }
 
 function recommendations(
+  { critical, warning }: QualityThresholds,
   total: ScoreSummary | undefined,
   counts: readonly AnomalyCount[],
   records: number,
 ): string[] {
   if (records === 0) return ['No record was assessed in this window: check that data arrives.'];
   const found: string[] = [];
-  if ((total?.average ?? 1) < 0.7) found.push('The average score is below 0.7: see worst_keys first.');
+  const average = total?.average ?? 1;
+  if (average < critical)
+    found.push(`The average score is critical, below ${critical}: see worst_keys first.`);
+  else if (average < warning) found.push(`The average score is below ${warning}: see worst_keys first.`);
   const worst = [...counts].sort((a, b) => b.n - a.n)[0];
   if (worst !== undefined && worst.n / records > 0.1) {
     found.push(

@@ -1,6 +1,11 @@
 // The application of one service: what every service answers, what all can look at, and what is its own.
 
-import { anomalies, anomalyCounts, scoreSummaries } from '../../sinks/quality-queries.ts';
+import {
+  anomalies,
+  anomalyCounts,
+  type QualityThresholds,
+  scoreSummaries,
+} from '../../sinks/quality-queries.ts';
 import type { QueryKind } from '../../sinks/queries.ts';
 import { goldRows, keyTypes, stats } from '../../sinks/queries.ts';
 import type { Running } from '../service-views.ts';
@@ -30,6 +35,7 @@ export interface ServiceAppParts {
   readonly running: Running;
   readonly inspection: InspectionViews;
   readonly limits: Readonly<Record<QueryKind, number>>;
+  readonly thresholds: QualityThresholds;
   readonly nowMs: () => number;
 }
 
@@ -52,7 +58,8 @@ export function serviceApp(parts: ServiceAppParts): App {
   if (service.name === 'data-quality') {
     qualityRoutes(app, {
       nowMs: parts.nowMs,
-      scores: (window, by, limit) => scoreSummaries(clickhouse, window, by, limit),
+      thresholds: parts.thresholds,
+      scores: (window, by, limit) => scoreSummaries(clickhouse, window, by, limit, parts.thresholds),
       counts: (window) => anomalyCounts(clickhouse, window),
       anomalies: (query) => anomalies(clickhouse, query),
     });

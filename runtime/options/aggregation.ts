@@ -34,9 +34,10 @@ function policyOf(spec: MarketSpec, policies: AggregationPolicies | undefined): 
       ['1D', ohlc.daily],
     ] as const
   ).filter(([, rule]) => rule.enabled);
-  const curve = (of: { enabled: boolean; min_points: number }): CurveRule => ({
+  const curve = (of: { enabled: boolean; min_points: number; max_points: number }): CurveRule => ({
     enabled: of.enabled,
     minPoints: of.min_points,
+    maxPoints: of.max_points,
   });
   const windows = {
     5: windowsOf(runs.five_minute),

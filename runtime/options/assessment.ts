@@ -1,6 +1,10 @@
 // data_quality_rules.yaml as the options of data quality.
 
-import type { AssessmentOptions } from '../../actors/assessment-options.ts';
+import {
+  type AssessmentOptions,
+  CROSS_FIELD_CONDITIONS,
+  type MarketRules,
+} from '../../actors/assessment-options.ts';
 import type { MarketSpec } from '../../actors/domain/market.ts';
 import { MINUTE_MS } from '../../actors/domain/time.ts';
 import type { Config } from '../../configs/load.ts';
@@ -16,7 +20,7 @@ export function assessmentOptions(config: Config, markets: readonly MarketSpec[]
   return {
     markets: byMarket(markets, (spec) => {
       const rule = rules[spec.market];
-      if (rule === undefined) return null;
+      if (rule === undefined) return noRules(spec);
       return {
         spec,
         price: range(rule.price_ranges),
@@ -51,7 +55,19 @@ export function assessmentOptions(config: Config, markets: readonly MarketSpec[]
       outlier: features.enable_outlier_detection,
       validation: features.enable_validation_error_detection,
     },
-    crossField: validation.cross_field_validation,
+    crossField: validation.cross_field_validation.filter(({ condition }) =>
+      CROSS_FIELD_CONDITIONS.includes(condition),
+    ),
     tenantId: config.runtime.tenant_id,
   };
+}
+
+/** A market that the rules do not name: its ticks are scored, and no range is checked. */
+function noRules(spec: MarketSpec): MarketRules {
+  const open = {
+    min: Number.NEGATIVE_INFINITY,
+    max: Number.POSITIVE_INFINITY,
+    warningThreshold: Number.POSITIVE_INFINITY,
+  };
+  return { spec, price: open, quantity: open, requiredFields: [], dataFreshnessMs: 0, live: false };
 }

@@ -20,7 +20,11 @@ export function enrichmentOptions(config: Config, markets: readonly MarketSpec[]
       return {
         spec,
         region: of.region,
-        instruments: of.instruments,
+        instruments: {
+          trade: of.instruments.trade,
+          curve: of.instruments.curve,
+          market_price: of.instruments.market_price,
+        },
         locations: of.locations,
         priceClasses: classesOf(of.price_ranges),
         quantityClasses: classesOf(of.quantity_ranges),

@@ -2,10 +2,13 @@
 
 import type { MarketSpec } from '../../actors/domain/market.ts';
 import { marketCalendar } from '../../actors/domain/operating-day.ts';
+import { PRECISION_MAX } from '../../actors/normalize-number.ts';
 import type { NormalizeOptions } from '../../actors/normalize-options.ts';
 import type { Config } from '../../configs/load.ts';
 import { byMarket } from './by-market.ts';
 
+/** Hours of the longest operating day. */
+export const HOURS_MAX = 25;
 const RECORD_BYTES_MAX = 16 * 1024 * 1024;
 /** The operators' labels for the operating day and the hour ending. */
 const LABELS = { operatingDay: ['OPR_DT', 'OPR_DATE'], hourEnding: ['OPR_HR', 'hour_ending'] };
@@ -25,13 +28,12 @@ export function normalizeOptions(config: Config, markets: readonly MarketSpec[])
           hourStart: (day, hour) => calendar.hourStart(day, hour),
         },
         labels: LABELS,
-        currency: of?.currency ?? 'USD',
-        unit: of?.unit ?? 'MWh',
-        priceUnit: of?.price_unit ?? '$/MWh',
+        currency: of?.currency ?? global.default_currency,
+        unit: of?.unit ?? global.default_unit,
+        priceUnit: of?.price_unit ?? global.default_price_unit,
         fieldMappings: of?.field_mappings ?? {},
         transforms: (of?.transforms ?? []).map((each) => ({
           name: each.name,
-          ...(each.fields === undefined ? {} : { fields: each.fields }),
           ...(each.required_fields === undefined ? {} : { requiredFields: each.required_fields }),
           ...(each.target_timezone === undefined ? {} : { targetTimezone: each.target_timezone }),
         })),
@@ -55,13 +57,13 @@ export function normalizeOptions(config: Config, markets: readonly MarketSpec[])
         },
       ]),
     ),
-    numericPrecision: Math.min(6, global.transformations.numeric_precision),
+    numericPrecision: Math.min(PRECISION_MAX, global.transformations.numeric_precision),
     recordBytesMax: RECORD_BYTES_MAX,
     tenantId: config.runtime.tenant_id,
   };
 }
 
-/** A day has 25 hours in fall: an older file's 24 would refuse the repeated one. */
+/** A market's day has the hours it has, up to 25 in fall: an older file's 24 would flag the repeated one. */
 function hoursOf(field: string, max: number): number {
-  return field === 'delivery_hour' && max === 24 ? 25 : max;
+  return field === 'delivery_hour' ? HOURS_MAX : max;
 }

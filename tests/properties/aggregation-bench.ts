@@ -42,10 +42,10 @@ const policy: MarketPolicy = {
     metric('trade_count', 1),
   ],
   curves: {
-    trade: { enabled: true, minPoints: 2 },
-    price: { enabled: true, minPoints: 2 },
-    spot: { enabled: true, minPoints: 2 },
-    forward: { enabled: true, minPoints: 2 },
+    trade: { enabled: true, minPoints: 2, maxPoints: 10_000 },
+    price: { enabled: true, minPoints: 2, maxPoints: 10_000 },
+    spot: { enabled: true, minPoints: 2, maxPoints: 10_000 },
+    forward: { enabled: true, minPoints: 2, maxPoints: 10_000 },
   },
   windows: () => ({ retainedMs: 48 * HOUR, lookbackMs: 12 * HOUR, allowedLatenessMs: 2 * HOUR }),
 };
