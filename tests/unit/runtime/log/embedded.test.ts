@@ -229,6 +229,7 @@ describe('a full disk', () => {
     expect(await member.committed(OF)).toBe(0);
     for await (const entry of member.state(OF)) throw new Error(`half a commit: ${entry[0]}`);
     await member.commit(OF, { outputs: [], state: [], nextOffset: end - 50 });
+    expect(await everything(log, { topic: 'out', partition: 0 })).toEqual([]);
     now.ms = 2_000;
     expect(await log.retain(now.ms)).toBe(end - 50);
     expect(await commit()).toBe('committed');
