@@ -222,17 +222,19 @@ describe('a full disk', () => {
     expect(await values(log)).toHaveLength(end);
     const member = await log.join('g', ['records']);
     const outputs = fill.map((each) => ({ ...each, topic: 'out' }));
-    const state = [{ key: 'sum', value: new Uint8Array(40_000) }];
-    const commit = () => member.commit(OF, { outputs, state, nextOffset: end });
-    expect((await faultOf(commit)).code).toBe('log_disk_full');
-    expect(await everything(log, { topic: 'out', partition: 0 })).toEqual([]);
+    const state = [{ key: 'large', value: new Uint8Array(400_000) }];
+    const commit = { outputs, state, nextOffset: end };
+    const small = { ...commit, outputs: outputs.slice(0, 1) };
+    for (const each of [commit, small]) {
+      expect((await faultOf(() => member.commit(OF, each))).code).toBe('log_disk_full');
+    }
     expect(await member.committed(OF)).toBe(0);
     for await (const entry of member.state(OF)) throw new Error(`half a commit: ${entry[0]}`);
     await member.commit(OF, { outputs: [], state: [], nextOffset: end - 50 });
     expect(await everything(log, { topic: 'out', partition: 0 })).toEqual([]);
     now.ms = 2_000;
     expect(await log.retain(now.ms)).toBe(end - 50);
-    expect(await commit()).toBe('committed');
+    expect(await member.commit(OF, { ...commit, state: [] })).toBe('committed');
     expect(await log.health()).toBeNull();
     expect(await everything(log, { topic: 'out', partition: 0 })).toHaveLength(50);
     await log.close();
