@@ -61,6 +61,7 @@ export class ClickHouse {
     // Frames of zstd one after the other are one stream of it.
     const packed = await Promise.all(body.map((piece) => Bun.zstdCompress(piece, { level: 1 })));
     await this.#run(async () => {
+      signal.throwIfAborted();
       const { stream } = await this.#client.exec({
         query,
         values: Readable.from(packed, { objectMode: false }),
@@ -157,6 +158,7 @@ function writeVarint(body: Uint8Array, from: number, value: number): number {
   return at + 1;
 }
 
+const ABORTED = /AbortError|TimeoutError|aborted|Timeout error/;
 const DISK_FULL = new Set(['243']);
 const BUSY = new Set(['159', '202', '209', '210', '241', '252', '285', '319', '425']);
 const AUTH = new Set(['192', '193', '194', '497', '516']);
@@ -182,6 +184,9 @@ export function faultOf(error: unknown): Fault {
   if (error instanceof Fault) return error;
   const said = error instanceof Error ? error.message : String(error);
   const options = { cause: error };
+  if (error instanceof Error && ABORTED.test(`${error.name} ${said}`)) {
+    return new Fault(`ClickHouse did not answer in time: ${said}`, 'clickhouse_timeout', true, options);
+  }
   if (!(error instanceof ClickHouseError)) {
     return new Fault(`ClickHouse cannot be reached: ${said}`, 'clickhouse_unreachable', true, options);
   }

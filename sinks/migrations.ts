@@ -45,6 +45,7 @@ export async function migrate(clickhouse: ClickHouse, cluster: string | null): P
     for (const statement of migration.statements) await clickhouse.command(statement);
     await clickhouse.command(
       `INSERT INTO ${DATABASE}.schema_migrations (id, name, checksum)
+       SETTINGS insert_deduplication_token = '${crypto.randomUUID()}'
        VALUES ({id: UInt32}, {name: String}, {checksum: String})`,
       { id: migration.id, name: migration.name, checksum },
     );
