@@ -34,6 +34,8 @@ export function openStore({ dir, bytesMax }: StoreOptions): Store {
     mkdirSync(dir, { recursive: true });
     lock = takeLock(dir);
     db = new Database(join(dir, 'log.sqlite'), { create: true, strict: true });
+    // Whoever looks into the file from outside may hold it for a moment.
+    db.run('PRAGMA busy_timeout = 5000');
     db.run('PRAGMA journal_mode = WAL');
     db.run('PRAGMA synchronous = FULL');
     db.run('PRAGMA cache_size = -65536');
