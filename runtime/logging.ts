@@ -95,7 +95,7 @@ const WARNINGS: ReadonlySet<string> = new Set(['defect', 'quarantine', 'pause', 
 export function logEvent(logger: Logger, event: SupervisorEvent): void {
   const { service: _, time: __, ...fields } = event;
   const line = { event: 'supervisor', ...fields };
-  if (event.kind === 'escalation') logger.error(line);
+  if (event.kind === 'escalation' || event.kind === 'data_loss') logger.error(line);
   else if (WARNINGS.has(event.kind)) logger.warn(line);
   else logger.info(line);
 }

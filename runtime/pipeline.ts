@@ -163,6 +163,23 @@ export class Pipeline {
     return conservation(this.#ledgers(), await this.cursors(), this.#names);
   }
 
+  /** The same, and each check that is off is raised as DataLoss among the events. */
+  async audit(): Promise<Conservation> {
+    const found = await this.conservation();
+    for (const { what, left, right, off } of found.checks) {
+      if (off === 0) continue;
+      this.#ports.record({
+        kind: 'data_loss',
+        service: 'supervisor',
+        actor: 'pipeline',
+        cause: `DataLoss: ${what}: ${left} ≠ ${right}, off by ${off}`,
+        decision: 'stop writing and compare the topics; nothing repairs it by itself',
+        budget_left: null,
+      });
+    }
+    return found;
+  }
+
   /** What became of each response ever fed. */
   async cursors(): Promise<Cursor[]> {
     const stored = await this.#ports.log.writerState('connectors');

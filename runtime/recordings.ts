@@ -1,7 +1,7 @@
 // Recordings as responses: the bundled sample, and files and folders of the user's own. One file is held at a
 // time.
 
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Response } from '../actors/feeds/feed.ts';
 
@@ -36,26 +36,52 @@ export interface Unreadable {
   readonly reason: string;
 }
 
-/** Files below the paths, in the order given and then by name. Hidden files and READMEs are passed over. */
+/**
+ * Files below the paths, in the order given and then by name, each once. Hidden files and READMEs are passed
+ * over where they were not named. A folder that holds nothing is as unreadable as a path that is not there.
+ */
 export function listRecordings(paths: readonly string[]): {
   readonly files: string[];
   readonly unreadable: Unreadable[];
 } {
-  const files: string[] = [];
+  const files = new Set<string>();
   const unreadable: Unreadable[] = [];
-  const visit = (path: string, named: boolean): void => {
+  const walked = new Set<string>();
+  /** Whether there was anything to find. */
+  const visit = (path: string, named: boolean): boolean => {
     try {
-      if (!statSync(path).isDirectory()) {
-        if (named || !/^(\.|README)/i.test(basename(path))) files.push(path);
-        return;
-      }
-      for (const entry of readdirSync(path).sort()) visit(join(path, entry), false);
+      const found = statSync(path);
+      if (found.isDirectory()) return walk(path);
+      if (!named && /^(\.|README)/i.test(basename(path))) return false;
+      if (!found.isFile()) throw new Error('neither a file nor a folder');
+      files.add(path);
     } catch (error) {
-      unreadable.push({ path, reason: error instanceof Error ? error.message : String(error) });
+      unreadable.push({ path, reason: reasonOf(error) });
     }
+    return true;
   };
-  for (const path of paths) visit(path, true);
-  return { files, unreadable };
+  const walk = (dir: string): boolean => {
+    const real = realpathSync(dir);
+    if (walked.has(real)) return true;
+    walked.add(real);
+    const entries = readdirSync(dir).sort();
+    return entries.map((entry) => visit(join(dir, entry), false)).some((each) => each);
+  };
+  for (const path of paths) {
+    if (!visit(path, true)) unreadable.push({ path, reason: 'no recording is in it' });
+  }
+  return { files: [...files], unreadable };
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  EACCES: 'it may not be read by this user',
+  ELOOP: 'its links go round in a circle',
+};
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return ('code' in error ? REASONS[String(error.code)] : undefined) ?? error.message;
 }
 
 const FILE_BYTES_MAX = 1024 * 1024 * 1024;
@@ -73,7 +99,7 @@ export async function* fileResponses(
       const bytes = new Uint8Array(readFileSync(path));
       yield { name: basename(path), bytes, takenMs: Math.floor(mtimeMs), tenantId };
     } catch (error) {
-      unreadable({ path, reason: error instanceof Error ? error.message : String(error) });
+      unreadable({ path, reason: reasonOf(error) });
     }
   }
 }

@@ -27,7 +27,7 @@ export interface ReplayPlan {
   readonly closeAt: (market: string, run: string, endUs: number) => number;
   readonly tenantId: string;
   readonly chunkMax: number;
-  /** Event seconds a second; null: as fast as the readers allow. */
+  /** Event seconds a second, gaps of more than a day left out; null: as fast as the readers allow. */
   readonly speed: number | null;
   /** Resolves when the readers have room for more. */
   readonly room: () => Promise<void>;
@@ -46,6 +46,8 @@ export interface ReplayPorts {
 }
 
 const WRITER = 'connectors';
+/** A paced replay waits for longer gaps between intervals no longer: they lie between recordings. */
+const GAP_MS_MAX = 24 * 3_600_000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -141,15 +143,26 @@ export class ReplaySource {
     const cursor: Cursor | null = stored === undefined ? null : JSON.parse(decoder.decode(stored));
     if (cursor !== null && cursor.done === cursor.total) return { kind: 'known', cursor };
     const feed = this.#plan.findFeed(response);
-    const parsed = feed === null ? unknownFormat(response) : await this.#plan.parse(feed, response);
+    const parsed = feed === null ? unknownFormat(response) : await this.#parse(feed, response);
     return { kind: 'opened', sha256, name: response.name, parsed, done: cursor?.done ?? 0 };
+  }
+
+  /** A feed that throws has a defect; its response is refused and the others go on. */
+  async #parse(feed: Feed, response: Response): Promise<Parsed> {
+    try {
+      return await this.#plan.parse(feed, response);
+    } catch (error) {
+      const said = error instanceof Error ? error.message : String(error);
+      return refused('malformed', `${feed.name} failed on '${response.name}': ${said}`);
+    }
   }
 
   async #room(next: RawRecord): Promise<ConnectorMessage> {
     await this.#plan.room();
     const { speed } = this.#plan;
     if (speed !== null && this.#lastEventUs !== null) {
-      const delayMs = Math.max(0, (next.interval_start - this.#lastEventUs) / 1_000 / speed);
+      const gapMs = (next.interval_start - this.#lastEventUs) / 1_000;
+      const delayMs = gapMs > 0 && gapMs <= GAP_MS_MAX ? gapMs / speed : 0;
       await new Promise<void>((done) => this.#ports.clock.after(delayMs, done));
     }
     this.#lastEventUs = next.interval_start;
@@ -222,11 +235,10 @@ function cursorKey(sha256: string): string {
 
 function unknownFormat(response: Response): Parsed {
   const detail = `no feed recognises '${response.name}': expected a CAISO OASIS or MISO response`;
-  return {
-    records: [],
-    refused: [],
-    ledger: { rowsRead: 0, rowsUsed: 0, rowsRefused: 0 },
-    warnings: [],
-    refusal: { reason: 'unknown_format', detail },
-  };
+  return refused('unknown_format', detail);
+}
+
+function refused(reason: 'unknown_format' | 'malformed', detail: string): Parsed {
+  const ledger = { rowsRead: 0, rowsUsed: 0, rowsRefused: 0 };
+  return { records: [], refused: [], ledger, warnings: [], refusal: { reason, detail } };
 }

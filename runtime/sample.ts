@@ -60,7 +60,7 @@ function reportProgress({ pipeline, clock, voice, stop }: SampleParts): () => Pr
 }
 
 async function summary(pipeline: Pipeline, fresh: number) {
-  const { balanced } = await pipeline.conservation();
+  const { balanced } = await pipeline.audit();
   const ticks = sum([...pipeline.ledger('enrichment-service').values()].map((each) => each.read));
   const bars = sum([...pipeline.ledger('aggregation-service').values()].map((of) => of.emitted.bars ?? 0));
   const what = fresh > 0 ? 'The recorded sample is in' : 'The sample was in before, nothing was repeated';

@@ -115,6 +115,7 @@ export const EVENT_KINDS = [
   'dead_letter',
   'dependency_down',
   'dependency_up',
+  'data_loss',
   'replay',
   'note',
 ] as const;

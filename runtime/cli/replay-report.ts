@@ -7,13 +7,16 @@ import type { Unreadable } from '../recordings.ts';
 import { number } from '../terminal.ts';
 
 export interface ReplaySummary {
+  /** Files that were found. */
+  readonly files: number;
   readonly responses: readonly { readonly cursor: Cursor; readonly fresh: boolean }[];
   readonly unreadable: readonly Unreadable[];
   readonly ticks: number;
   /** From the first raw record on the log to the last row in ClickHouse. */
   readonly seconds: number;
   readonly rows: Readonly<Record<string, number>>;
-  readonly conservation: Conservation;
+  /** Null when it was stopped before the end: what is on its way is in no ledger yet. */
+  readonly conservation: Conservation | null;
   readonly exported: readonly string[];
 }
 
@@ -39,16 +42,18 @@ export function failedFiles(summary: ReplaySummary): Unreadable[] {
 export function reportLines(summary: ReplaySummary): string[] {
   const lines: string[] = [];
   for (const { cursor, fresh } of summary.responses) lines.push(responseLine(cursor, fresh));
-  for (const { path, reason } of summary.unreadable) lines.push(`  ✗ ${path}: ${reason}`);
   const rate = summary.seconds > 0 ? Math.round(summary.ticks / summary.seconds) : 0;
   lines.push('');
   const seconds = summary.seconds.toFixed(1);
   lines.push(`${number(summary.ticks)} ticks in ${seconds} s: ${number(rate)} ticks/s to ClickHouse`);
   const rows = Object.entries(summary.rows).map(([what, count]) => `${number(count)} ${what}`);
   lines.push(`rows written: ${rows.join(', ')}`);
-  lines.push('', ...conservationLines(summary.conservation));
   for (const path of summary.exported) lines.push(`exported ${path}`);
-  return lines;
+  for (const { path, reason } of failedFiles(summary)) lines.push(`NOT USED ${path}: ${reason}`);
+  const { conservation, responses, files } = summary;
+  if (conservation !== null) return [...lines, '', ...conservationLines(conservation)];
+  const done = `${number(responses.length)} of ${number(files)} files`;
+  return [...lines, '', `stopped after ${done}: the same command with the same --data goes on from here`];
 }
 
 function responseLine(cursor: Cursor, fresh: boolean): string {
@@ -88,7 +93,7 @@ function conservationLines({ checks, balanced, stages }: Conservation): string[]
     ),
     balanced
       ? `conservation: 0 (${checks.length} checks over everything this data directory has seen)`
-      : `conservation: DOES NOT HOLD (${off.length} of ${checks.length} checks)`,
+      : `conservation: DOES NOT HOLD (${off.length} of ${checks.length} checks): DataLoss`,
   ];
 }
 

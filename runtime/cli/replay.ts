@@ -1,7 +1,8 @@
 // `bun run replay`: feeds recordings through the whole pipeline, says what became of each file and each
-// record, and exports the gold tables. Exit 0 only when conservation holds and every file could be used.
+// record, and exports the gold tables. Exit 0 only when conservation holds and every file could be used. A
+// stop by a signal leaves a directory that the next replay goes on from.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Cursor } from '../../actors/connector.ts';
@@ -12,127 +13,115 @@ import { eventLog, type Launched, launch } from '../launch.ts';
 import { openLoggers } from '../logging.ts';
 import { fileResponses, listRecordings, type Unreadable } from '../recordings.ts';
 import { TOPIC } from '../services.ts';
-import { EXIT_CONFIG, EXIT_EXHAUSTED, prepare, printRefusal, refusalOf } from '../startup.ts';
-import { progressLine, terminal } from '../terminal.ts';
-import { parseArguments, UsageError } from './arguments.ts';
+import { EXIT_CONFIG, EXIT_EXHAUSTED, prepare, printRefusal, refusalOf, StartRefused } from '../startup.ts';
+import { humanVoice, machineVoice, terminal, type Voice } from '../terminal.ts';
+import { UsageError } from './arguments.ts';
 import { failedFiles, type ReplaySummary, reportLines } from './replay-report.ts';
+import { readWish, USAGE, type Wish } from './replay-wish.ts';
 
-const USAGE = `usage: bun run replay <files or folders …> [--data DIR] [--speed max|10x|1x]
-                      [--export DIR] [--json]
-
-Feeds recordings of CAISO and MISO through the whole pipeline: log, services, ClickHouse.
-  --data DIR    keep log and tables there (bun run start with DATA_DIR=DIR shows them);
-                default: a fresh directory, removed at the end
-  --speed S     max (default), or a multiple of the market's own time such as 10x
-  --export DIR  write each gold table as <table>.csv and <table>.parquet
-  --json        the summary as one JSON line on stdout; everything else on stderr
-Exit: 0 conservation holds and every file was used; 1 not so; 64 wrong usage; 78 wrong configuration.`;
-
+const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
+const EXIT_INTERRUPTED = 130;
 const CHUNK_MAX = 2_000;
 const ANY_PORT = { CLICKHOUSE_HTTP_PORT: '0', CLICKHOUSE_TCP_PORT: '0' };
 
-interface Wish {
-  readonly paths: readonly string[];
-  readonly data: string | null;
-  readonly speed: number | null;
-  readonly exportDir: string | null;
-  readonly json: boolean;
-}
-
-function readWish(words: readonly string[]): Wish | null {
-  const { rest, flags } = parseArguments(words, {
-    data: true,
-    speed: true,
-    export: true,
-    json: false,
-    help: false,
-  });
-  if (flags.has('help')) return null;
-  if (rest.length === 0) throw new UsageError('name at least one file or folder');
-  const speed = flags.get('speed') ?? 'max';
-  const factor = /^(\d{1,6}(?:\.\d+)?)x$/.exec(speed)?.[1];
-  if (speed !== 'max' && !(Number(factor) > 0)) {
-    throw new UsageError(`--speed is max or a multiple such as 10x, not '${speed}'`);
-  }
-  return {
-    paths: rest,
-    data: flags.get('data') ?? null,
-    speed: speed === 'max' ? null : Number(factor),
-    exportDir: flags.get('export') ?? null,
-    json: flags.has('json'),
-  };
-}
-
 async function main(wish: Wish): Promise<number> {
-  const temporary = wish.data === null ? mkdtempSync(join(tmpdir(), 'carbon-replay-')) : null;
-  const dataDir = wish.data ?? temporary ?? '';
+  if (wish.exportDir !== null) requireWritable(wish.exportDir);
+  if (wish.data !== null) return replayIn(wish, wish.data);
+  const temporary = mkdtempSync(join(tmpdir(), 'carbon-replay-'));
+  const remove = (): void => rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
+  process.on('exit', remove);
+  return replayIn(wish, temporary);
+}
+
+/** Found out before the work, not after it. Throws StartRefused. */
+function requireWritable(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true });
+    accessSync(dir, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const hint = `${messageOf(error)}: give --export a directory that can be written`;
+    throw new StartRefused({ check: 'export_directory', hint, findings: [] });
+  }
+}
+
+async function replayIn(wish: Wish, dataDir: string): Promise<number> {
   const prepared = prepare({ ...ANY_PORT, ...processVariables(), ROLE: 'all', DATA_DIR: dataDir });
   const environment = { ...prepared.config.environment, logDir: join(dataDir, 'logs') };
-  const screen = terminal(process.stderr);
-  const live = process.stderr.isTTY === true;
-  const loggers = openLoggers({ dir: environment.logDir, level: environment.logLevel, stdout: screen.line });
+  const screen = process.stderr.isTTY === true ? terminal(process.stderr) : null;
+  const stdout = screen === null ? (line: string) => process.stderr.write(line) : screen.line;
+  const loggers = openLoggers({ dir: environment.logDir, level: environment.logLevel, stdout });
+  const logger = loggers('replay');
+  for (const message of prepared.warnings) logger.warn({ event: 'configuration', message });
+  const voice = screen === null ? machineVoice(logger) : humanVoice(screen, logger);
   const events = eventLog(loggers);
   const exhausted = (cause: string): void => {
-    screen.say(`every restart budget is used up: ${cause}; the log is in ${environment.logDir}`);
+    logger.fatal({ event: 'exhausted', message: `every restart budget is used up: ${cause}` });
     process.exit(EXIT_EXHAUSTED);
   };
+  const stop = onSignals(voice);
   const launched = await launch({ prepared, environment, loggers, events, telemetry: new Map(), exhausted });
-  const stop = new AbortController();
-  process.on('SIGINT', () => (stop.signal.aborted ? process.exit(130) : stop.abort()));
-  process.on('SIGTERM', () => stop.abort());
-  await launched.database.migrate();
-  await launched.pipeline.start();
-  const ticker = setInterval(
-    () => void showProgress(launched, live ? screen.progress : screen.say),
-    live ? 200 : 5_000,
-  );
-  const summary = await replay(wish, launched, prepared.config.runtime.tenant_id, stop.signal);
-  clearInterval(ticker);
-  screen.progress('');
-  await launched.pipeline.drain();
-  await launched.close();
-  if (temporary !== null) rmSync(temporary, { recursive: true, force: true });
-  for (const line of reportLines(summary)) screen.say(line);
-  const failed = failedFiles(summary);
-  if (wish.json) process.stdout.write(`${JSON.stringify({ ...summary, failed })}\n`);
-  for (const { path, reason } of failed) screen.say(`not used: ${path}: ${reason}`);
-  if (stop.signal.aborted) screen.say('stopped before the end: run it again with the same --data to go on');
-  if (temporary !== null && wish.exportDir === null) {
-    screen.say('nothing is kept: pass --data DIR or --export DIR to keep it');
+  let summary: ReplaySummary;
+  try {
+    await launched.database.migrate();
+    await launched.pipeline.start();
+    summary = await replay(wish, launched, prepared.config.runtime.tenant_id, voice, stop);
+    await launched.pipeline.drain();
+  } finally {
+    await launched.close();
   }
-  return summary.conservation.balanced && failed.length === 0 && !stop.signal.aborted ? 0 : 1;
+  return report(wish, summary);
 }
 
-async function showProgress({ pipeline }: Launched, show: (text: string) => void): Promise<void> {
-  if (pipeline.meter.extracted > 0) show(progressLine('replaying', pipeline.meter, await pipeline.lag()));
+/** Aborts at the first signal; the second does not wait. */
+function onSignals(voice: Voice): AbortSignal {
+  const stop = new AbortController();
+  const stopped = (signal: string) => (): void => {
+    if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED);
+    stop.abort();
+    voice.quiet();
+    voice.say('stopping', `${signal}: finishing what is in hand; a second signal does not wait`);
+  };
+  process.on('SIGINT', stopped('SIGINT'));
+  process.on('SIGTERM', stopped('SIGTERM'));
+  return stop.signal;
 }
 
 async function replay(
   wish: Wish,
-  { pipeline, database }: Launched,
+  launched: Launched,
   tenantId: string,
+  voice: Voice,
   stop: AbortSignal,
 ): Promise<ReplaySummary> {
+  const { pipeline } = launched;
   const { files, unreadable: unlisted } = listRecordings(wish.paths);
   const unreadable: Unreadable[] = [...unlisted];
   const responses: { cursor: Cursor; fresh: boolean }[] = [];
-  stop.addEventListener('abort', () => {
+  const drain = (): void => {
     for (const source of pipeline.sources) source.drain();
-  });
+  };
+  stop.addEventListener('abort', drain);
+  const ticker = setInterval(() => void showProgress(launched, voice), voice.progressMs);
   const fromMs = systemClock.nowMs();
-  await pipeline.replay({
+  const fed = pipeline.replay({
     name: 'recordings',
     responses: fileResponses(files, tenantId, (each) => unreadable.push(each)),
     speed: wish.speed,
     chunkMax: CHUNK_MAX,
     responseDone: (cursor, fresh) => responses.push({ cursor, fresh }),
   });
+  if (stop.aborted) drain();
+  await fed;
   await pipeline.caughtUp(stop);
   const seconds = (systemClock.nowMs() - fromMs) / 1_000;
+  clearInterval(ticker);
+  voice.quiet();
+  const { exported, failure } = stop.aborted ? NOTHING_EXPORTED : await exportTo(wish.exportDir, launched);
+  if (failure !== null) unreadable.push(failure);
   const { meter } = pipeline;
-  const exported = wish.exportDir === null ? [] : await exportGold(database.clickhouse, wish.exportDir);
   return {
+    files: files.length,
     responses,
     unreadable,
     ticks: meter.ticks,
@@ -144,9 +133,43 @@ async function replay(
       anomalies: meter.rows(TOPIC.anomalies),
       scores: meter.rows(TOPIC.scores),
     },
-    conservation: await pipeline.conservation(),
+    conservation: stop.aborted ? null : await pipeline.audit(),
     exported,
   };
+}
+
+async function showProgress({ pipeline }: Launched, voice: Voice): Promise<void> {
+  if (pipeline.meter.extracted > 0) voice.progress(pipeline.meter, await pipeline.lag());
+}
+
+const NOTHING_EXPORTED = { exported: [], failure: null };
+
+async function exportTo(
+  dir: string | null,
+  { database }: Launched,
+): Promise<{ exported: string[]; failure: Unreadable | null }> {
+  if (dir === null) return NOTHING_EXPORTED;
+  try {
+    return { exported: await exportGold(database.clickhouse, dir), failure: null };
+  } catch (error) {
+    return { exported: [], failure: { path: dir, reason: `the export failed: ${messageOf(error)}` } };
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function report(wish: Wish, summary: ReplaySummary): number {
+  const lines = reportLines(summary);
+  if (wish.data === null && wish.exportDir === null) {
+    lines.push('nothing is kept: pass --data DIR or --export DIR to keep it');
+  }
+  const failed = failedFiles(summary);
+  const out = wish.json ? process.stderr : process.stdout;
+  out.write(`${lines.join('\n')}\n`);
+  if (wish.json) process.stdout.write(`${JSON.stringify({ ...summary, failed })}\n`);
+  return summary.conservation?.balanced === true && failed.length === 0 ? 0 : EXIT_FAILED;
 }
 
 try {
