@@ -1,14 +1,12 @@
 // The embedded cache: bounded, in this process. The oldest entry makes room for the newest; expiry is by the
 // clock that is passed in.
 
-import type { Cache, CacheStats } from './sink.ts';
+import { type Cache, type CacheStats, VALUE_CHARS_MAX } from './sink.ts';
 
 interface Entry {
   readonly value: string;
   readonly expiresMs: number;
 }
-
-const VALUE_CHARS_MAX = 4_000_000;
 
 /** `*` and `?` as a shell has them; everything else stands for itself. */
 export function globPattern(glob: string): RegExp {
@@ -36,7 +34,7 @@ export function memoryCache(entriesMax: number, nowMs: () => number): Cache {
       return found?.value ?? null;
     },
     async set(key, value, ttlSeconds) {
-      if (value.length > VALUE_CHARS_MAX) return;
+      if (value.length > VALUE_CHARS_MAX || ttlSeconds <= 0) return;
       entries.delete(key);
       for (const oldest of entries.keys()) {
         if (entries.size < entriesMax) break;
@@ -45,7 +43,7 @@ export function memoryCache(entriesMax: number, nowMs: () => number): Cache {
       entries.set(key, { value, expiresMs: nowMs() + ttlSeconds * 1_000 });
     },
     async remove(keys) {
-      return keys.filter((key) => entries.delete(key)).length;
+      return keys.filter((key) => live(key) !== null && entries.delete(key)).length;
     },
     async removeMatching(pattern) {
       const matches = globPattern(pattern);

@@ -2,11 +2,14 @@
 // is a miss, counted and never thrown, and the answer comes from ClickHouse.
 
 import { Redis } from 'ioredis';
-import type { Cache, CacheStats } from './sink.ts';
+import { type Cache, type CacheStats, VALUE_CHARS_MAX } from './sink.ts';
 
 const COMMAND_MS_MAX = 250;
 const SCAN_COUNT = 500;
 const SCANNED_MAX = 1_000_000;
+const SCANNED_FOR_ROOM_MAX = 5_000;
+/** Keys of ours; others may live in the same database. */
+const KINDS = ['ohlc', 'metrics', 'curves'];
 
 interface Counters {
   hits: number;
@@ -62,13 +65,17 @@ export function redisCache(url: string, entriesMax: number): Cache {
       return found;
     },
     async set(key, value, ttlSeconds) {
-      await attempt<unknown>(null, () => client.set(key, value, 'EX', Math.ceil(ttlSeconds)));
+      if (value.length > VALUE_CHARS_MAX || ttlSeconds <= 0) return;
+      await attempt<unknown>(null, async () => {
+        await makeRoom(client, entriesMax);
+        return client.set(key, value, 'EX', Math.ceil(ttlSeconds));
+      });
     },
     remove: (keys) => (keys.length === 0 ? Promise.resolve(0) : attempt(0, () => client.unlink([...keys]))),
     removeMatching,
     async clear() {
       let removed = 0;
-      for (const kind of ['ohlc', 'metrics', 'curves']) removed += await removeMatching(`${kind}:*`);
+      for (const kind of KINDS) removed += await removeMatching(`${kind}:*`);
       return removed;
     },
     async stats(): Promise<CacheStats> {
@@ -94,7 +101,30 @@ export function redisCache(url: string, entriesMax: number): Cache {
   };
 }
 
-async function scanAndRemove(client: Redis, pattern: string): Promise<number> {
+/** Makes room for one more: removes keys of ours as SCAN happens to find them; none when all are others'. */
+async function makeRoom(client: Redis, entriesMax: number): Promise<void> {
+  const excess = (await client.dbsize()) + 1 - entriesMax;
+  if (excess <= 0) return;
+  let cursor = '0';
+  let removed = 0;
+  let scanned = 0;
+  do {
+    const [next, keys] = await client.scan(cursor, 'COUNT', SCAN_COUNT);
+    cursor = next;
+    scanned += SCAN_COUNT;
+    const ours = keys.filter((key) => KINDS.some((kind) => key.startsWith(`${kind}:`)));
+    const some = ours.slice(0, excess - removed);
+    if (some.length > 0) removed += await client.unlink(some);
+  } while (cursor !== '0' && removed < excess && scanned < SCANNED_FOR_ROOM_MAX);
+}
+
+/** Only `*` and `?` are special in our patterns; Redis knows more. */
+function redisPattern(glob: string): string {
+  return glob.replaceAll(/[[\]\\^]/g, '\\$&');
+}
+
+async function scanAndRemove(client: Redis, glob: string): Promise<number> {
+  const pattern = redisPattern(glob);
   let cursor = '0';
   let removed = 0;
   let scanned = 0;

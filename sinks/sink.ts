@@ -40,10 +40,14 @@ export interface Sink {
   close(): Promise<void>;
 }
 
+/** A larger answer is not kept. */
+export const VALUE_CHARS_MAX = 4_000_000;
+
 /** A disposable cache of answers. Losing it at any moment changes no answer. */
 export interface Cache {
   readonly kind: 'memory' | 'redis';
   get(key: string): Promise<string | null>;
+  /** Keeps it for `ttlSeconds`, or shorter: others make room for it, and it for others. */
   set(key: string, value: string, ttlSeconds: number): Promise<void>;
   /** Returns how many of the keys were there. */
   remove(keys: readonly string[]): Promise<number>;

@@ -1,0 +1,56 @@
+// A real Redis of its own for a test file, where the machine has `redis-server`; it can be killed, started
+// again on the same port, stopped and continued.
+
+import { afterAll } from 'bun:test';
+import { temporaryDirs } from './temporary.ts';
+import { until } from './until.ts';
+
+export const REDIS = Bun.which('redis-server');
+
+export interface TestRedis {
+  readonly url: string;
+  /** One command, its answer as the client gives it. */
+  send(command: string, ...words: string[]): Promise<unknown>;
+  signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
+  start(): Promise<void>;
+}
+
+function freePort(): number {
+  const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
+  const { port } = probe;
+  probe.stop(true);
+  return port;
+}
+
+/** Call at the top of a test file; nothing runs before `start`. */
+export function redisForTests(): TestRedis {
+  const newDir = temporaryDirs('carbon-redis');
+  const port = freePort();
+  const url = `redis://127.0.0.1:${port}`;
+  let child: Bun.Subprocess | null = null;
+  const send = async (command: string, ...words: string[]): Promise<unknown> => {
+    const client = new Bun.RedisClient(url, { autoReconnect: false });
+    try {
+      return await client.send(command, words);
+    } finally {
+      client.close();
+    }
+  };
+  afterAll(async () => {
+    child?.kill('SIGKILL');
+    await child?.exited;
+  });
+  return {
+    url,
+    send,
+    async signal(signal) {
+      child?.kill(signal);
+      if (signal === 'SIGKILL') await child?.exited;
+    },
+    async start() {
+      const words = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', newDir()];
+      child = Bun.spawn([REDIS ?? 'redis-server', ...words], { stdout: 'ignore', stderr: 'ignore' });
+      await until('an answer of Redis', () => send('PING').catch(() => null));
+    },
+  };
+}
