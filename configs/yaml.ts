@@ -21,6 +21,8 @@ export interface YamlFile {
 
 const FILE_BYTES_MAX = 1_000_000;
 const ALIASES_MAX = 100;
+/** Of one file; a file that is no YAML has one at every character. */
+const PROBLEMS_MAX = 20;
 
 /** Reads and parses one file. Findings instead of a file when it cannot be. */
 export function readYaml(path: string): YamlFile | readonly Finding[] {
@@ -66,11 +68,14 @@ export function parseYaml(path: string, text: string): YamlFile | readonly Findi
     });
     const problems = [...document.errors, ...document.warnings];
     if (problems.length > 0) {
-      return problems.map(({ pos: [offset], message }) => ({
+      const told = problems.slice(0, PROBLEMS_MAX).map(({ pos: [offset], message }) => ({
         where: position(offset),
         key: keyAt(text, offset),
         message,
       }));
+      const more = problems.length - told.length;
+      if (more === 0) return told;
+      return [...told, { where: path, key: '', message: `${more} further problems are not listed` }];
     }
     return fileOf(path, document, position);
   } catch (error) {
