@@ -11,6 +11,7 @@ import { currentOf, type Observation } from './domain/observation.ts';
 import type { MarketCalendar } from './domain/operating-day.ts';
 import { changesBetween, indexAt, metricsAt } from './domain/rolling.ts';
 import { HOUR_MS } from './domain/time.ts';
+import { runOf } from './runs.ts';
 import type { Emission } from './stage.ts';
 
 /** Where observations can be had from: the state's open days, or silver. */
@@ -72,7 +73,7 @@ function foldBars(
   out: Folded,
 ): void {
   const { policy, calendar, instrument } = context;
-  const minutes = policy.spec.runs[instrument.run]?.intervalMinutes ?? 0;
+  const minutes = runOf(policy.spec, instrument.run)?.intervalMinutes ?? 0;
   for (const rule of policy.bars) {
     if (!sizeFits(rule.size, minutes)) continue;
     for (const bounds of barsReached(source, reach, (ms) => barBounds(rule.size, ms, calendar))) {
@@ -182,7 +183,7 @@ function foldCurve(
   out: Folded,
 ): void {
   const { policy, calendar, instrument } = context;
-  const kind = policy.spec.runs[instrument.run]?.kind;
+  const kind = runOf(policy.spec, instrument.run)?.kind;
   if (kind === undefined) return;
   const curve = CURVE_OF_KIND[kind];
   const rule = policy.curves[curve];

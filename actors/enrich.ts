@@ -16,6 +16,7 @@ import {
   unpackPrices,
   withPrice,
 } from './recent-prices.ts';
+import { runOf } from './runs.ts';
 import {
   type Emission,
   NO_TALLY,
@@ -136,7 +137,7 @@ function meaningOf(
   const period = periodAt(market.periods, hour);
   const priceClass = tick.price === null ? null : classOf(market.priceClasses, tick.price);
   const quantityClass = tick.quantity === null ? null : classOf(market.quantityClasses, tick.quantity);
-  const run = market.spec.runs[tick.run];
+  const run = runOf(market.spec, tick.run);
   const made = {
     taxonomy_class: apply.taxonomy ? tick.instrument_type : null,
     taxonomy_subclass: apply.taxonomy ? kind : null,

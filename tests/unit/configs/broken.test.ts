@@ -1,5 +1,5 @@
-// Broken files, kind by kind, for each of the eight: always a finding with file, line, column, key and what was
-// expected, and all of them at once. Keys that nobody knows warn and do not stop the start.
+// Broken files, kind by kind, for each of the eight: always a finding with file, line, column, key and
+// what was expected, and all of them at once. Keys that nobody knows warn and do not stop the start.
 
 import { describe, expect, test } from 'bun:test';
 import { writeFileSync } from 'node:fs';
@@ -43,7 +43,12 @@ const BOMB = `bomb:
 `;
 
 /** Kinds that break any file, with the line of the finding. */
-const KINDS: readonly (readonly [kind: string, content: string | Uint8Array, line: number, message: RegExp])[] = [
+const KINDS: readonly (readonly [
+  kind: string,
+  content: string | Uint8Array,
+  line: number,
+  message: RegExp,
+])[] = [
   ['an unclosed list', 'a: 1\nb: [1, 2\n', 3, /flow|\]/i],
   ['a tab as indentation', 'a:\n\tb: 1\n', 2, /tab/i],
   ['a key twice', 'a: 1\nb: 2\na: 3\n', 3, /unique/i],
@@ -96,8 +101,12 @@ test.each(VALUES)('%s: %p → %p', (file, part, by, key, message) => {
   expect(about?.message).toMatch(message);
   const at = text.split('\n')[(about?.line ?? 0) - 1]?.slice((about?.column ?? 0) - 1) ?? '';
   const words = key.split('.').reverse();
-  expect(words.some((word) => at.startsWith(word) || /^\d+$/.test(word) || at.startsWith(`'${word}`))).toBe(true);
+  expect(words.some((word) => at.startsWith(word) || /^\d+$/.test(word) || at.startsWith(`'${word}`))).toBe(
+    true,
+  );
 });
+
+const UNKNOWN = 'unknown key: it has no effect';
 
 test('keys that nobody knows warn, with their place, and do not stop the start', () => {
   for (const file of FILES) {
@@ -109,17 +118,27 @@ test('keys that nobody knows warn, with their place, and do not stop the start',
 });
 
 test('an unknown key deep inside, in a list or under a market, has its place too', () => {
-  const rules = edited(textOf(SHIPPED, 'data_quality_rules'), 'tolerance: 0.001', 'tolerance: 0.001, colour: red');
-  const policies = edited(textOf(SHIPPED, 'aggregation_policies'), 'market_policies:\n  MISO:', 'market_policies:\n  MISO:\n    speed: 9');
+  const rules = edited(
+    textOf(SHIPPED, 'data_quality_rules'),
+    'tolerance: 0.001',
+    'tolerance: 0.001, colour: red',
+  );
+  const policies = edited(
+    textOf(SHIPPED, 'aggregation_policies'),
+    'market_policies:\n  MISO:',
+    'market_policies:\n  MISO:\n    speed: 9',
+  );
   const found = load({ data_quality_rules: rules, aggregation_policies: policies });
   expect('warnings' in found ? found.warnings.map((each) => each.replace(/^.*\//, '')) : found).toEqual([
-    'data_quality_rules.yaml:44:101: validation.cross_field_validation.0.colour: unknown key: it has no effect',
-    'aggregation_policies.yaml:36:5: market_policies.MISO.speed: unknown key: it has no effect',
+    `data_quality_rules.yaml:44:101: validation.cross_field_validation.0.colour: ${UNKNOWN}`,
+    `aggregation_policies.yaml:36:5: market_policies.MISO.speed: ${UNKNOWN}`,
   ]);
 });
 
 test('prototypes are not to be had through a file', () => {
-  const found = load({ contacts: 'teams: {}\n__proto__: { polluted: true }\nconstructor: { prototype: 1 }\n' });
+  const found = load({
+    contacts: 'teams: {}\n__proto__: { polluted: true }\nconstructor: { prototype: 1 }\n',
+  });
   expect('config' in found).toBe(true);
   expect(Reflect.get({}, 'polluted')).toBeUndefined();
 });
@@ -127,14 +146,18 @@ test('prototypes are not to be had through a file', () => {
 test('an unknown file beside them warns', () => {
   using dir = configDir(SHIPPED);
   writeFileSync(`${dir.path}/contact.yaml`, 'teams: {}\n');
-  expect(prepare({ CONFIG_DIR: dir.path }).warnings).toEqual([`${dir.path}/contact.yaml: unknown file: it has no effect`]);
+  expect(prepare({ CONFIG_DIR: dir.path }).warnings).toEqual([
+    `${dir.path}/contact.yaml: unknown file: it has no effect`,
+  ]);
 });
 
 test('all problems of all files and of the environment come at once', () => {
   const changes: Changes = Object.fromEntries(FILES.map((file) => [file, 'a: [1\n']));
   const found = refused(changes, { PORT_PROJECTION: '99999', ROLE: 'everything', LOG_LEVEL: 'loud' });
   const files = new Set(found.map(({ file }) => file));
-  expect(files).toEqual(new Set([...FILES.map((file) => `${file}.yaml`), 'PORT_PROJECTION', 'ROLE', 'LOG_LEVEL']));
+  expect(files).toEqual(
+    new Set([...FILES.map((file) => `${file}.yaml`), 'PORT_PROJECTION', 'ROLE', 'LOG_LEVEL']),
+  );
 });
 
 test('several problems of one file come at once', () => {

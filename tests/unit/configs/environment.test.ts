@@ -20,7 +20,13 @@ test('nothing set is the embedded default', () => {
   expect(environment).toMatchObject({
     roles: ROLES,
     host: '127.0.0.1',
-    ports: { normalization: 8510, enrichment: 8511, aggregation: 8512, projection: 8513, 'data-quality': 8514 },
+    ports: {
+      normalization: 8510,
+      enrichment: 8511,
+      aggregation: 8512,
+      projection: 8513,
+      'data-quality': 8514,
+    },
     clickhouse: { kind: 'embedded', httpPort: 8123, tcpPort: 9000 },
     redisUrl: null,
     adminToken: null,
@@ -29,9 +35,15 @@ test('nothing set is the embedded default', () => {
 
 test('an empty variable is one that is not set', () => {
   const empty = Object.fromEntries(
-    ['ROLE', 'DATA_DIR', 'LOG_LEVEL', 'PORT_PROJECTION', 'KAFKA_BROKERS', 'CLICKHOUSE_URL', 'ADMIN_TOKEN_FILE'].map(
-      (name) => [name, ' '],
-    ),
+    [
+      'ROLE',
+      'DATA_DIR',
+      'LOG_LEVEL',
+      'PORT_PROJECTION',
+      'KAFKA_BROKERS',
+      'CLICKHOUSE_URL',
+      'ADMIN_TOKEN_FILE',
+    ].map((name) => [name, ' ']),
   );
   expect(readEnvironment(empty)).toEqual(readEnvironment({}));
 });
@@ -49,9 +61,12 @@ test('three wrong variables are three findings', () => {
   });
 });
 
-test.each(['85l3', '-1', '65536', '8513.5', '0x2100', '1e3', '8513 8514'])('PORT_*: %s is no port', (port) => {
-  expect(wrong({ PORT_ENRICHMENT: port }).PORT_ENRICHMENT).toContain('expected a port, 0–65535');
-});
+test.each(['85l3', '-1', '65536', '8513.5', '0x2100', '1e3', '8513 8514'])(
+  'PORT_*: %s is no port',
+  (port) => {
+    expect(wrong({ PORT_ENRICHMENT: port }).PORT_ENRICHMENT).toContain('expected a port, 0–65535');
+  },
+);
 
 test('two services on one port are told apart', () => {
   expect(wrong({ PORT_ENRICHMENT: '8510' })).toEqual({
@@ -64,7 +79,12 @@ test('a part of the services without brokers is refused', () => {
   const message = expect.stringContaining('services apart need KAFKA_BROKERS');
   for (const role of ROLES) expect(wrong({ ROLE: role })).toEqual({ ROLE: message });
   expect(wrong({ ROLE: 'normalization,enrichment' })).toEqual({ ROLE: message });
-  for (const all of ['all', ROLES.join(','), 'ALL', ' data_quality,projection,aggregation,enrichment,normalization'])
+  for (const all of [
+    'all',
+    ROLES.join(','),
+    'ALL',
+    ' data_quality,projection,aggregation,enrichment,normalization',
+  ])
     expect(wrong({ ROLE: all })).toEqual({});
 });
 
@@ -94,7 +114,9 @@ test('a password that was never filled in is told', () => {
 });
 
 test('a log level that is none', () => {
-  expect(wrong({ LOG_LEVEL: 'loud' })).toEqual({ LOG_LEVEL: expect.stringContaining('expected one of trace') });
+  expect(wrong({ LOG_LEVEL: 'loud' })).toEqual({
+    LOG_LEVEL: expect.stringContaining('expected one of trace'),
+  });
   expect(wrong({ LOG_LEVEL: 'WARNING' })).toEqual({});
 });
 
@@ -113,11 +135,17 @@ describe('secrets from files', () => {
     return path;
   }
 
-  const GOOD = { CLICKHOUSE_URL: `http://u:${SECRET}@db:8123`, REDIS_URL: 'redis://r:6379', ADMIN_TOKEN: SECRET };
+  const GOOD = {
+    CLICKHOUSE_URL: `http://u:${SECRET}@db:8123`,
+    REDIS_URL: 'redis://r:6379',
+    ADMIN_TOKEN: SECRET,
+  };
 
   test.each(SECRETS)('%s_FILE is read, without its line end', (name) => {
     for (const mode of [0o440, 0o400, 0o600]) {
-      const { environment, findings } = readEnvironment({ [`${name}_FILE`]: secretFile(`${GOOD[name]}\n`, mode) });
+      const { environment, findings } = readEnvironment({
+        [`${name}_FILE`]: secretFile(`${GOOD[name]}\n`, mode),
+      });
       expect(findings).toEqual([]);
       const read = {
         CLICKHOUSE_URL: environment.clickhouse.kind === 'server' ? environment.clickhouse.url : null,
