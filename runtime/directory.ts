@@ -140,6 +140,15 @@ export class Directory {
     return [...this.#markets.keys()].sort();
   }
 
+  /** Instruments of a market that are in quarantine, in any of their slots. */
+  quarantined(market: string): readonly string[] {
+    const found: string[] = [];
+    for (const each of this.#residents.values()) {
+      if (each.quarantined.size > 0 && each.market === market) found.push(each.id);
+    }
+    return found.sort();
+  }
+
   /** Stops the actors of a shard or market, and brings them back from their committed slots. */
   restart(what: string): number {
     const hit = [...this.#residents.values()].filter((each) => each.shard === what || each.market === what);

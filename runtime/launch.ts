@@ -41,9 +41,15 @@ export interface Launched {
   close(): Promise<void>;
 }
 
-/** Events of services go to the service's own log; those of the tree above to `supervisor`. */
-export function eventLog(loggers: Loggers): EventLog {
-  return new EventLog(systemClock, (event) => logEvent(loggers(fileOf(event)), event));
+/**
+ * Events of services go to the service's own log; those of the tree above to `supervisor`. `counted` hears of
+ * each as well.
+ */
+export function eventLog(loggers: Loggers, counted: (event: SupervisorEvent) => void): EventLog {
+  return new EventLog(systemClock, (event) => {
+    logEvent(loggers(fileOf(event)), event);
+    counted(event);
+  });
 }
 
 function fileOf({ service }: SupervisorEvent): string {
@@ -112,13 +118,14 @@ function pipelineOf(of: Launch, log: Log, database: Database, cache: AnswerCache
       sink: database.sink,
       record: events.record,
       committed: (service, work, seconds) => committed(of, service, work, seconds),
+      extracted: (market, records) => telemetry.get('normalization')?.extracted(market, records),
       wrote: (topic, { rows, millis }) => {
         projection?.written(topic, millis);
         const kind = KIND_OF_TOPIC[topic];
         if (kind !== undefined && rows > 0) cache.inserted(kind);
       },
       failed: (topic, fault) => {
-        projection?.error(fault.code);
+        projection?.error(fault.code, 1);
         loggers('projection').warn({ event: 'write_failed', topic, code: fault.code, cause: fault.message });
       },
       exhausted: of.exhausted,
@@ -146,7 +153,7 @@ function committed({ telemetry, events }: Launch, service: ServiceName, work: Wo
   }
   const letters = work.outputs.filter((each) => each.topic === work.settings.deadLetterTopic);
   if (letters.length === 0) return;
-  metrics?.error('rejected');
+  metrics?.error('rejected', letters.length);
   const { topic, partition } = work.batch;
   events.record({
     kind: 'dead_letter',

@@ -57,7 +57,7 @@ async function main(): Promise<void> {
     }),
     fields: { version: manifest.version, pid: process.pid, data_dir: environment.dataDir },
   });
-  const events = eventLog(loggers);
+  const events = eventLog(loggers, ports.counted);
   const leave = (code: number): never => process.exit(code);
   const launched = await launch({
     prepared,

@@ -40,6 +40,8 @@ export interface PipelinePorts {
   readonly record: RecordEvent;
   /** After each commit. */
   readonly committed: (service: ServiceName, work: Work, seconds: number) => void;
+  /** Raw records of a market that a connector put on the log. */
+  readonly extracted: (market: string, records: number) => void;
   readonly wrote: (topic: string, receipt: Receipt) => void;
   readonly failed: (topic: string, fault: Fault) => void;
   /** The supervisors' ladder ended. */
@@ -130,8 +132,9 @@ export class Pipeline {
         room: () => this.#room(),
         settled: () => this.#until(async () => (await this.lagOf('normalization-service')) === 0),
         partitions: this.#settings.partitions,
-        extracted: (_, records) => {
+        extracted: (market, records) => {
           this.meter.extracted += records;
+          this.#ports.extracted(market, records);
         },
       },
       parent,

@@ -1,6 +1,9 @@
 // The service ports of this process: opened before the pipeline is built, filled with their routes once it
 // is.
 
+import { readdirSync, statfsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { markets } from '../actors/feeds/markets.ts';
 import { systemClock } from './clock.ts';
 import { deadLettersView } from './dead-letters.ts';
 import type { EventLog } from './events.ts';
@@ -12,14 +15,16 @@ import { actorsView } from './inspection.ts';
 import type { Launched } from './launch.ts';
 import type { Loggers } from './logging.ts';
 import { projectionOptions } from './options/projection.ts';
-import { type ServiceParts, serviceView } from './service-views.ts';
+import { type ServiceParts, serviceView, specOf } from './service-views.ts';
 import { SERVICES } from './services.ts';
 import type { Prepared } from './startup.ts';
-import { Telemetry } from './telemetry.ts';
-import type { ServiceName, ServiceView } from './views.ts';
+import { type Disk, ProcessTelemetry, Telemetry } from './telemetry.ts';
+import type { EventKind, ServiceName, ServiceView, SupervisorEvent } from './views.ts';
 
 export interface Ports {
   readonly telemetry: ReadonlyMap<ServiceName, Telemetry>;
+  /** Counts an event of the supervisors. */
+  counted(event: SupervisorEvent): void;
   /** Address of a service, such as `http://127.0.0.1:8510`; null when it is not hosted here. */
   urlOf(service: ServiceName): string | null;
   /** Gives every port its full routes. */
@@ -46,6 +51,8 @@ export function urlOf(host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
+const FAILURES: ReadonlySet<EventKind> = new Set(['defect', 'quarantine', 'restart', 'escalation']);
+
 /** Opens the ports of the roles. Throws PortInUse when one is taken; those already open are closed again. */
 export async function openPorts(settings: PortsSettings): Promise<Ports> {
   const { prepared, loggers, version } = settings;
@@ -53,12 +60,14 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
   const open = new Map<ServiceName, Open>();
   const telemetry = new Map<ServiceName, Telemetry>();
   let launched: Launched | null = null;
+  const whole = new ProcessTelemetry(() => lookAt(launched, environment.dataDir));
   const stop = async (): Promise<void> => {
     await Promise.all([...open.values()].map((each) => each.listening.stop()));
   };
   try {
     for (const { name, description } of SERVICES.filter((each) => environment.roles.includes(each.name))) {
-      const metrics = new Telemetry(name);
+      const metrics = new Telemetry(name, whole);
+      for (const { market } of markets) metrics.extracted(market, 0);
       telemetry.set(name, metrics);
       const port = environment.ports[name];
       const view = serviceView(
@@ -83,6 +92,12 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
   }
   return {
     telemetry,
+    counted({ kind, service }) {
+      whole.event(kind);
+      if (!FAILURES.has(kind)) return;
+      const own = [...telemetry].find(([name]) => service === specOf(name).group);
+      own?.[1].error(kind, 1);
+    },
     urlOf(service) {
       const port = open.get(service)?.listening.port;
       return port === undefined ? null : urlOf(environment.host, port);
@@ -106,6 +121,27 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
     },
     stop,
   };
+}
+
+/** What the metrics of the process ask at each scrape. */
+function lookAt(launched: Launched | null, dataDir: string) {
+  const directory = launched?.pipeline.platform.directory;
+  const actors = (directory?.markets() ?? []).map((market) => {
+    const live = directory?.shards(market).reduce((sum, each) => sum + each.children, 0) ?? 0;
+    return { market, live, quarantined: directory?.quarantined(market).length ?? 0 };
+  });
+  return { actors, disk: launched === null ? null : diskOf(join(dataDir, 'log')) };
+}
+
+/** Null when the directory cannot be asked, which health says in its own words. */
+function diskOf(dir: string): Disk | null {
+  try {
+    const usedBytes = readdirSync(dir).reduce((sum, file) => sum + statSync(join(dir, file)).size, 0);
+    const { bavail, bsize } = statfsSync(dir);
+    return { usedBytes, freeBytes: bavail * bsize };
+  } catch {
+    return null;
+  }
 }
 
 function partsOf(

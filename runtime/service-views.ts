@@ -2,12 +2,13 @@
 // ledger, metrics. Health is honest: 503 whenever the service cannot do its own job, and 200 when only
 // somebody else cannot.
 
+import { anomalyCounts, scoreSummaries } from '../sinks/quality-queries.ts';
 import type { Database } from './database.ts';
 import type { AnswerCache } from './http/answer-cache.ts';
 import type { Partition } from './partition.ts';
 import type { Pipeline } from './pipeline.ts';
 import { type GroupName, SERVICES, type ServiceSpec } from './services.ts';
-import type { Telemetry } from './telemetry.ts';
+import type { MarketQuality, Telemetry } from './telemetry.ts';
 import type { DependencyView, HealthView, ServiceName, ServiceView } from './views.ts';
 
 export interface Running {
@@ -31,8 +32,36 @@ export interface ServiceParts {
 
 const FAILURES_TOLD = 3;
 
+const QUALITY_MS = 15_000;
+const DAY_MS = 86_400_000;
+const MARKETS_MAX = 100;
+/** Only means are asked for; they know no thresholds. */
+const ANY = { critical: 0, warning: 0, good: 0 };
+
+/** Scores of the last 24 hours from ClickHouse, asked at most every 15 s; empty while it does not answer. */
+function qualityReader(nowMs: () => number): (of: Database) => Promise<readonly MarketQuality[]> {
+  let last: { readonly atMs: number; readonly of: Promise<readonly MarketQuality[]> } | null = null;
+  return ({ clickhouse }) => {
+    if (last !== null && nowMs() - last.atMs < QUALITY_MS) return last.of;
+    const window = { fromUs: (nowMs() - DAY_MS) * 1_000, toUs: null, market: null };
+    const read = async (): Promise<readonly MarketQuality[]> => {
+      const [scores, counts] = await Promise.all([
+        scoreSummaries(clickhouse, window, 'market', MARKETS_MAX, ANY),
+        anomalyCounts(clickhouse, window),
+      ]);
+      return scores.flatMap(({ name, average, records }) => {
+        const found = counts.filter((each) => each.market === name).reduce((sum, each) => sum + each.n, 0);
+        return average === null ? [] : [{ market: name, average, anomaliesPerRecord: found / records }];
+      });
+    };
+    last = { atMs: nowMs(), of: read().catch(() => []) };
+    return last.of;
+  };
+}
+
 export function serviceView(name: ServiceName, parts: ServiceParts): ServiceView {
   const spec = specOf(name);
+  const quality = qualityReader(parts.nowMs);
   const groups: readonly GroupName[] =
     name === 'aggregation' ? [spec.group, 'aggregation-rebuilder'] : [spec.group];
   return {
@@ -60,15 +89,18 @@ export function serviceView(name: ServiceName, parts: ServiceParts): ServiceView
     },
     ledger: () => parts.running()?.pipeline.ledger(spec.group) ?? new Map(),
     async metrics() {
-      const lag = await this.lag();
-      const ratio = parts.running()?.cache.ratio;
-      if (name === 'projection' && ratio !== undefined) parts.telemetry.cacheRatio(ratio);
-      return parts.telemetry.text(lag, this.ledger());
+      const running = parts.running();
+      return parts.telemetry.text({
+        lag: await this.lag(),
+        ledgers: this.ledger(),
+        quality: name === 'data-quality' && running !== null ? await quality(running.database) : [],
+        cacheRatio: running?.cache.ratio ?? null,
+      });
     },
   };
 }
 
-function specOf(name: ServiceName): ServiceSpec {
+export function specOf(name: ServiceName): ServiceSpec {
   const found = SERVICES.find((each) => each.name === name);
   if (found === undefined) throw new Error(`no service ${name}`);
   return found;

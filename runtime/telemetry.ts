@@ -1,130 +1,240 @@
-// Metrics of a service in Prometheus terms: the owner of prom-client. One registry a service port; labels are
-// bounded (markets, kinds, topics, partitions), never instruments.
+// Metrics in Prometheus terms: the owner of prom-client. A registry for each service port with what that
+// service does, and one for the process, which every port shows. Labels are bounded (markets, kinds, topics,
+// partitions), never instruments. Counts that commit with the batches are read from the ledgers at a scrape,
+// so a restart goes on counting where it was.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { PartitionLag } from './log/log.ts';
-import type { LedgerView, ServiceName } from './views.ts';
+import { EVENT_KINDS, type EventKind, type LedgerView, type ServiceName } from './views.ts';
 
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
+/** What is read when a scrape asks. */
+export interface Scrape {
+  readonly lag: readonly PartitionLag[];
+  readonly ledgers: ReadonlyMap<string, LedgerView>;
+  /** Mean score and anomalies per record of the last 24 hours, by market; empty: unknown. */
+  readonly quality: readonly MarketQuality[];
+  readonly cacheRatio: number | null;
+}
+
+export interface MarketQuality {
+  readonly market: string;
+  readonly average: number;
+  readonly anomaliesPerRecord: number;
+}
+
+/** Metrics of one service. */
 export class Telemetry {
-  readonly registry = new Registry();
+  readonly #registry = new Registry();
   readonly #service: ServiceName;
-  readonly #records: Gauge;
+  readonly #process: ProcessTelemetry;
+  readonly #records: Counter;
   readonly #latency: Histogram;
-  readonly #endToEnd: Histogram;
   readonly #errors: Counter;
   readonly #lag: Gauge;
   readonly #imbalance: Gauge;
-  readonly #written: Histogram;
-  readonly #extracted: Counter;
-  readonly #cacheHits: Gauge;
-  readonly #quality: Gauge;
-  readonly #anomalies: Gauge;
+  readonly #own: Own;
 
-  constructor(service: ServiceName) {
+  constructor(service: ServiceName, process: ProcessTelemetry) {
     this.#service = service;
-    const registers = [this.registry];
+    this.#process = process;
+    const registers = [this.#registry];
     const stage = service.replaceAll('-', '_');
-    const gauge = (name: string, help: string, labelNames: string[] = []) =>
-      new Gauge({ name, help, labelNames, registers });
-    this.#records = gauge(
-      `${stage}_records_processed_total`,
-      'Records read, by market and disposition; committed with their batches',
-      ['market', 'disposition'],
-    );
+    this.#records = new Counter({
+      name: `${stage}_records_processed_total`,
+      help: 'Records read, by market and disposition; committed with their batches',
+      labelNames: ['market', 'disposition'],
+      registers,
+    });
     this.#latency = new Histogram({
       name: `${stage}_latency_seconds`,
       help: 'From the read of a batch to its commit',
       buckets: SECONDS,
       registers,
     });
-    this.#endToEnd = new Histogram({
-      name: 'pipeline_end_to_end_seconds',
-      help: 'From the append of a raw record to its enriched tick in ClickHouse, one sample a batch',
-      buckets: [...SECONDS, 120, 300, 600],
-      registers,
-    });
     this.#errors = new Counter({
       name: `${stage}_errors_total`,
-      help: 'Defects, quarantines and failed attempts, by kind',
+      help: 'Rejected records, defects, quarantines, restarts and faults of what is outside, by kind',
       labelNames: ['kind'],
       registers,
     });
-    this.#lag = gauge('kafka_consumer_lag', 'Records that the group has not committed', [
-      'service',
-      'topic',
-      'partition',
-    ]);
-    this.#imbalance = gauge(
-      'conservation_imbalance',
-      'Records read without a disposition; 0 or data was lost',
-      ['market'],
-    );
-    this.#written = new Histogram({
-      name: 'clickhouse_write_latency_seconds',
-      help: 'One insert, by topic',
-      labelNames: ['topic'],
-      buckets: SECONDS,
+    for (const kind of ['rejected', 'defect', 'quarantine']) this.#errors.inc({ kind }, 0);
+    this.#lag = new Gauge({
+      name: 'kafka_consumer_lag',
+      help: 'Records that the group has not committed',
+      labelNames: ['service', 'topic', 'partition'],
       registers,
     });
-    this.#extracted = new Counter({
-      name: 'connector_records_extracted_total',
-      help: 'Raw records put on the log by connectors',
-      labelNames: ['market'],
+    this.#imbalance = new Gauge({
+      name: 'conservation_imbalance',
+      help: 'Records read without a disposition; 0 or data was lost',
+      labelNames: ['service', 'market'],
       registers,
     });
-    this.#cacheHits = gauge('cache_hit_ratio', 'Share of cache lookups that were hits, 0–1');
-    this.#quality = gauge('dq_quality_score_avg', 'Mean quality score of the last 24 hours', ['market']);
-    this.#anomalies = gauge('dq_anomaly_rate', 'Anomalies per record of the last 24 hours', ['market']);
-    collectDefaultMetrics({ register: this.registry });
+    this.#own = ownMetrics(service, registers);
   }
 
   batch(seconds: number): void {
     this.#latency.observe(seconds);
   }
 
-  endToEnd(seconds: number): void {
-    this.#endToEnd.observe(Math.max(0, seconds));
+  error(kind: string, count: number): void {
+    this.#errors.inc({ kind }, count);
   }
 
-  error(kind: string): void {
-    this.#errors.inc({ kind });
+  /** From the append of a raw record to its enriched tick in ClickHouse. */
+  endToEnd(seconds: number): void {
+    this.#own.endToEnd?.observe(Math.max(0, seconds));
   }
 
   written(topic: string, millis: number): void {
-    this.#written.observe({ topic }, millis / 1_000);
+    this.#own.written?.observe({ topic }, millis / 1_000);
   }
 
   extracted(market: string, records: number): void {
-    this.#extracted.inc({ market }, records);
+    this.#own.extracted?.inc({ market }, records);
   }
 
-  cacheRatio(ratio: number): void {
-    this.#cacheHits.set(ratio);
-  }
-
-  quality(market: string, average: number, anomaliesPerRecord: number): void {
-    this.#quality.set({ market }, average);
-    this.#anomalies.set({ market }, anomaliesPerRecord);
-  }
-
-  /** The text of `/metrics`, with lag and ledgers as of now. */
-  async text(lag: readonly PartitionLag[], ledgers: ReadonlyMap<string, LedgerView>): Promise<string> {
+  /** The text of `/metrics`, format 0.0.4. */
+  async text(scrape: Scrape): Promise<string> {
     this.#lag.reset();
-    for (const { topic, partition, lag: records } of lag) {
-      this.#lag.set({ service: this.#service, topic, partition: String(partition) }, records);
+    for (const { topic, partition, lag } of scrape.lag) {
+      this.#lag.set({ service: this.#service, topic, partition: String(partition) }, lag);
     }
-    for (const [market, ledger] of ledgers) {
-      const { first, revision, duplicate, rejected, parked, forwarded } = ledger;
-      const dispositions = { first, revision, duplicate, rejected, parked, forwarded };
-      let settled = 0;
-      for (const [disposition, count] of Object.entries(dispositions)) {
-        this.#records.set({ market, disposition }, count);
-        settled += count;
-      }
-      this.#imbalance.set({ market }, ledger.read - settled);
+    this.#records.reset();
+    for (const [market, ledger] of scrape.ledgers) this.#ledger(market, ledger);
+    const { cacheRatio, quality, anomalies } = this.#own;
+    if (scrape.cacheRatio !== null) cacheRatio?.set(scrape.cacheRatio);
+    quality?.reset();
+    anomalies?.reset();
+    for (const { market, average, anomaliesPerRecord } of scrape.quality) {
+      quality?.set({ market }, average);
+      anomalies?.set({ market }, anomaliesPerRecord);
     }
-    return this.registry.metrics();
+    return `${await this.#registry.metrics()}\n${await this.#process.text()}`;
+  }
+
+  #ledger(market: string, ledger: LedgerView): void {
+    const { first, revision, duplicate, rejected, parked, forwarded } = ledger;
+    const dispositions = { first, revision, duplicate, rejected, parked, forwarded };
+    let settled = 0;
+    for (const [disposition, count] of Object.entries(dispositions)) {
+      this.#records.inc({ market, disposition }, Math.max(0, count));
+      settled += count;
+    }
+    this.#imbalance.set({ service: this.#service, market }, ledger.read - settled);
+  }
+}
+
+/** What only some services have. */
+interface Own {
+  readonly extracted?: Counter;
+  readonly endToEnd?: Histogram;
+  readonly written?: Histogram;
+  readonly cacheRatio?: Gauge;
+  readonly quality?: Gauge;
+  readonly anomalies?: Gauge;
+}
+
+function ownMetrics(service: ServiceName, registers: Registry[]): Own {
+  const gauge = (name: string, help: string, labelNames: string[]) =>
+    new Gauge({ name, help, labelNames, registers });
+  const seconds = (name: string, help: string, labelNames: string[], buckets: number[]) =>
+    new Histogram({ name, help, labelNames, buckets, registers });
+  if (service === 'normalization') {
+    const help = 'Raw records put on the log by connectors since the start of the process';
+    const extracted = new Counter({
+      name: 'connector_records_extracted_total',
+      help,
+      labelNames: ['market'],
+      registers,
+    });
+    return { extracted };
+  }
+  if (service === 'projection') {
+    const whole = 'From the append of a raw record to its enriched tick in ClickHouse, one sample a batch';
+    return {
+      endToEnd: seconds('pipeline_end_to_end_seconds', whole, [], [...SECONDS, 120, 300, 600]),
+      written: seconds('clickhouse_write_latency_seconds', 'One insert, by topic', ['topic'], SECONDS),
+      cacheRatio: gauge('cache_hit_ratio', 'Share of cache lookups that were hits, 0–1; 1 before any', []),
+    };
+  }
+  if (service !== 'data-quality') return {};
+  return {
+    quality: gauge('dq_quality_score_avg', 'Mean quality score of the last 24 hours, 0–1', ['market']),
+    anomalies: gauge('dq_anomaly_rate', 'Anomalies per record of the last 24 hours', ['market']),
+  };
+}
+
+/** Actors of a market, as of now. */
+export interface Actors {
+  readonly market: string;
+  readonly live: number;
+  readonly quarantined: number;
+}
+
+/** Where the process keeps its state. */
+export interface Disk {
+  readonly usedBytes: number;
+  readonly freeBytes: number;
+}
+
+const KEPT = /^(process_|nodejs_eventloop_lag)/;
+
+/** Metrics of the process as a whole. */
+export class ProcessTelemetry {
+  readonly #registry = new Registry();
+  readonly #events: Counter;
+  readonly #actors: Gauge;
+  readonly #disk: Gauge;
+  readonly #look: () => { readonly actors: readonly Actors[]; readonly disk: Disk | null };
+
+  /** `look` is asked at each scrape. */
+  constructor(look: () => { readonly actors: readonly Actors[]; readonly disk: Disk | null }) {
+    this.#look = look;
+    const registers = [this.#registry];
+    collectDefaultMetrics({ register: this.#registry });
+    // What prom-client says of V8's heap and of Node's handles does not exist in Bun.
+    for (const { name } of this.#registry.getMetricsAsArray()) {
+      if (!KEPT.test(name)) this.#registry.removeSingleMetric(name);
+    }
+    this.#events = new Counter({
+      name: 'supervisor_events_total',
+      help: 'Events of the supervisors since the start of the process, by kind',
+      labelNames: ['kind'],
+      registers,
+    });
+    for (const kind of EVENT_KINDS) this.#events.inc({ kind }, 0);
+    this.#actors = new Gauge({
+      name: 'instrument_actors',
+      help: 'Instrument actors by market and state',
+      labelNames: ['market', 'state'],
+      registers,
+    });
+    this.#disk = new Gauge({
+      name: 'state_dir_bytes',
+      help: 'Bytes of the log’s files, and bytes free where they stand',
+      labelNames: ['of'],
+      registers,
+    });
+  }
+
+  event(kind: EventKind): void {
+    this.#events.inc({ kind });
+  }
+
+  async text(): Promise<string> {
+    const { actors, disk } = this.#look();
+    this.#actors.reset();
+    for (const { market, live, quarantined } of actors) {
+      this.#actors.set({ market, state: 'running' }, live - quarantined);
+      this.#actors.set({ market, state: 'quarantined' }, quarantined);
+    }
+    if (disk !== null) {
+      this.#disk.set({ of: 'log' }, disk.usedBytes);
+      this.#disk.set({ of: 'free' }, disk.freeBytes);
+    }
+    return this.#registry.metrics();
   }
 }

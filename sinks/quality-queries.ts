@@ -52,7 +52,7 @@ function inWindow(column: string, window: Window, values: Values): string[] {
   }
   if (window.market !== null) {
     values.market = window.market;
-    found.push('market = {market: String}');
+    found.push(`${column.slice(0, column.indexOf('.'))}.market = {market: String}`);
   }
   return found;
 }

@@ -54,7 +54,7 @@ async function replayIn(wish: Wish, dataDir: string): Promise<number> {
   const logger = loggers('replay');
   for (const message of prepared.warnings) logger.warn({ event: 'configuration', message });
   const voice = screen === null ? machineVoice(logger) : humanVoice(screen, logger);
-  const events = eventLog(loggers);
+  const events = eventLog(loggers, () => {});
   const exhausted = (cause: string): void => {
     logger.fatal({ event: 'exhausted', message: `every restart budget is used up: ${cause}` });
     process.exit(EXIT_EXHAUSTED);

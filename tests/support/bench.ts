@@ -64,6 +64,7 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
       clickhouse,
       sink,
       committed: () => {},
+      extracted: () => {},
       wrote: () => {},
       failed: () => {},
       exhausted: (cause) => {
