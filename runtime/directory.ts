@@ -13,7 +13,7 @@ import type {
 } from '../actors/instrument.ts';
 import { type Slot, suspendedSlot } from '../actors/slot.ts';
 import { addRestart, NO_RESTARTS, type RestartPolicy, type RestartWindow } from '../actors/supervision.ts';
-import type { Address, Host } from './host.ts';
+import { type Address, branch, type Host } from './host.ts';
 
 export interface Resident {
   readonly id: string;
@@ -60,13 +60,6 @@ interface MarketNode {
   readonly shards: Shard[];
 }
 
-const still = {
-  initial: null,
-  behaviour: () => ({ state: null, effects: [] }),
-  perform: () => {},
-  crashed: () => {},
-};
-
 export class Directory {
   readonly #settings: DirectorySettings;
   readonly #root: Address<never>;
@@ -76,7 +69,7 @@ export class Directory {
 
   constructor(settings: DirectorySettings) {
     this.#settings = settings;
-    this.#root = settings.host.spawn({ ...still, name: 'markets', parent: null });
+    this.#root = settings.host.spawn({ ...branch, name: 'markets', parent: null });
   }
 
   /** A router answers for a slot key from now on. */
@@ -226,7 +219,7 @@ export class Directory {
     const open = node.shards.find((each) => each.residents.size < this.#settings.shardChildrenMax);
     if (open !== undefined) return open;
     const name = String(node.shards.length).padStart(2, '0');
-    const address = this.#settings.host.spawn({ ...still, name, parent: node.address });
+    const address = this.#settings.host.spawn({ ...branch, name, parent: node.address });
     const made: Shard = { address, residents: new Set() };
     node.shards.push(made);
     return made;
@@ -235,7 +228,7 @@ export class Directory {
   #marketNode(market: string): MarketNode {
     const found = this.#markets.get(market);
     if (found !== undefined) return found;
-    const address = this.#settings.host.spawn({ ...still, name: market, parent: this.#root });
+    const address = this.#settings.host.spawn({ ...branch, name: market, parent: this.#root });
     const made: MarketNode = { address, shards: [] };
     this.#markets.set(market, made);
     return made;

@@ -37,6 +37,14 @@ export interface Host {
   size(): number;
 }
 
+/** An actor that only stands above others: it handles nothing. */
+export const branch = {
+  initial: null,
+  behaviour: () => ({ state: null, effects: [] }),
+  perform: () => {},
+  crashed: () => {},
+};
+
 /** Time as the runtime asks for it. */
 export interface Clock {
   nowMs(): number;

@@ -17,7 +17,7 @@ import type { ClickHouse } from '../sinks/clickhouse.ts';
 import { silverTicks } from '../sinks/queries.ts';
 import type { Fault, Receipt, Sink } from '../sinks/sink.ts';
 import { type Conservation, conservation, type GroupLedgers } from './conservation.ts';
-import type { Clock, Draw, Host } from './host.ts';
+import { type Address, branch, type Clock, type Draw, type Host } from './host.ts';
 import type { Log } from './log/log.ts';
 import { Meter } from './meter.ts';
 import { normalization } from './normalization.ts';
@@ -80,12 +80,14 @@ export class Pipeline {
   readonly #ports: PipelinePorts;
   readonly #settings: PipelineSettings;
   readonly #names: readonly string[];
+  readonly #connectors: Address<never>;
 
   constructor(ports: PipelinePorts, settings: PipelineSettings) {
     this.#ports = ports;
     this.#settings = settings;
     this.#names = settings.markets.map(({ market }) => market);
     this.meter = new Meter(ports.clock);
+    this.#connectors = ports.host.spawn({ ...branch, name: 'connectors', parent: null });
     const platformPorts = {
       ...ports,
       progress: (service: ServiceName, work: Work, seconds: number) => {
@@ -113,14 +115,6 @@ export class Pipeline {
   /** Feeds responses; resolves when they are on the log and their calendars are closed, or after a drain. */
   async replay(wish: ReplayWish): Promise<void> {
     const { host, clock, log, record } = this.#ports;
-    const parent = host.spawn({
-      name: `connectors-${wish.name}-${this.sources.length}`,
-      parent: null,
-      initial: null,
-      behaviour: () => ({ state: null, effects: [] }),
-      perform: () => {},
-      crashed: () => {},
-    });
     const source = new ReplaySource(
       { host, clock, log, record },
       {
@@ -137,7 +131,7 @@ export class Pipeline {
           this.#ports.extracted(market, records);
         },
       },
-      parent,
+      this.#connectors,
     );
     this.sources.push(source);
     await source.run();

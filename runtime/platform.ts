@@ -21,7 +21,7 @@ import {
 } from '../actors/supervision.ts';
 import { Directory, type Resident } from './directory.ts';
 import { Group } from './group.ts';
-import type { Address, Clock, Draw, Host } from './host.ts';
+import { type Address, branch, type Clock, type Draw, type Host } from './host.ts';
 import type { Log, TopicPartition } from './log/log.ts';
 import type { PartitionPlan } from './partition.ts';
 import {
@@ -74,13 +74,6 @@ export interface PlatformPorts {
   readonly exhausted: (cause: string) => void;
 }
 
-const still = {
-  initial: null,
-  behaviour: () => ({ state: null, effects: [] }),
-  perform: () => {},
-  crashed: () => {},
-};
-
 export class Platform {
   readonly directory: Directory;
   readonly groups = new Map<GroupName, Group>();
@@ -111,7 +104,7 @@ export class Platform {
       nowMs: () => ports.clock.nowMs(),
       crashed: (resident, cause, budget) => this.#crashed(resident, cause, budget),
     });
-    this.#services = host.spawn({ ...still, name: 'services', parent: null });
+    this.#services = host.spawn({ ...branch, name: 'services', parent: null });
     const behaviour = supervisorBehaviour(policy.ladder);
     this.#supervisor = host.spawn<LadderState, SupervisorMessage, SupervisorEffect>({
       name: 'supervisor',
@@ -159,7 +152,7 @@ export class Platform {
   }
 
   #host(spec: ServiceSpec, markets: readonly string[]): void {
-    const parent = this.#ports.host.spawn({ ...still, name: spec.name, parent: this.#services });
+    const parent = this.#ports.host.spawn({ ...branch, name: spec.name, parent: this.#services });
     this.#group(spec, spec.group, spec.inputs(markets), parent);
     if (spec.name === 'aggregation') this.#group(spec, 'aggregation-rebuilder', [TOPIC.rebuild], parent);
   }
