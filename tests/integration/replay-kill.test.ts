@@ -55,7 +55,7 @@ test(
     const killed = join(root, 'killed');
     let kills = 0;
     for (const point of points) {
-      const child = startReplay(...files, '--data', killed);
+      const child = startReplay({}, ...files, '--data', killed);
       if (await killAt(child, killed, Math.max(1, point))) kills += 1;
       else expect(await child.stderr()).toContain('it ended by itself, and too early');
     }

@@ -19,11 +19,14 @@ export interface ReplayProcess {
   stderr(): Promise<string>;
 }
 
-export function startReplay(...words: readonly string[]): ReplayProcess {
+export function startReplay(
+  variables: Readonly<Record<string, string>>,
+  ...words: readonly string[]
+): ReplayProcess {
   const { PATH, HOME, TMPDIR } = process.env;
   const child = Bun.spawn([process.execPath, 'runtime/cli/replay.ts', ...words], {
     cwd: root,
-    env: { PATH, HOME, TMPDIR, TZ: 'UTC' },
+    env: { PATH, HOME, TMPDIR, TZ: 'UTC', ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const stdout = new Response(child.stdout).text();
@@ -47,7 +50,7 @@ export interface Replayed {
 }
 
 export async function replay(...words: readonly string[]): Promise<Replayed> {
-  const child = startReplay(...words);
+  const child = startReplay({}, ...words);
   const code = await child.exited;
   return { code, stdout: await child.stdout(), stderr: await child.stderr() };
 }
