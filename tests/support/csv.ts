@@ -35,14 +35,14 @@ const COLUMNS = 18;
 export function barsOfCsv(text: string): OracleBar[] {
   const [header = [], ...rows] = csvCells(text);
   return rows.map((row) => {
-    const cells = header.slice(0, COLUMNS).map((name, n) => [name, valueOf(name, row[n] ?? '')]);
+    const cells = header.slice(0, COLUMNS).map((column, n) => [column, cellValue(column, row[n] ?? '')]);
     const bar: OracleBar = Object.fromEntries(cells);
     return bar;
   });
 }
 
-function valueOf(name: string, cell: string): unknown {
-  if (TEXTS.has(name)) return cell;
+function cellValue(column: string, cell: string): unknown {
+  if (TEXTS.has(column)) return cell;
   if (cell === '') return null;
   if (cell === 'true' || cell === 'false') return cell === 'true';
   return Number(cell);
