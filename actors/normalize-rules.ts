@@ -2,8 +2,8 @@
 // and kept, because a price above a cap is news, not an error; in strict mode what would be a flag refuses
 // the record.
 
-import { isDate } from './domain/operating-day.ts';
 import { type Rejection, reject } from './domain/rejection.ts';
+import { isDate } from './domain/time.ts';
 import type { FieldRule, NormalizeOptions } from './normalize-options.ts';
 
 export interface Findings {

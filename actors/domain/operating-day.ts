@@ -5,7 +5,7 @@
 // fall the repeated hour is 25 and stands between 2 and 3.
 
 import type { MarketZone } from './market.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from './time.ts';
+import { DAY_MS, HOUR_MS, isDate, MINUTE_MS } from './time.ts';
 
 export interface OperatingDay {
   /** YYYY-MM-DD in the market's zone. */
@@ -28,7 +28,6 @@ export interface MarketCalendar {
 }
 
 const CACHED_DAYS_MAX = 20_000;
-const DATE = /^\d{4}-\d{2}-\d{2}$/;
 
 export function marketCalendar(zone: MarketZone): MarketCalendar {
   return zone.kind === 'fixed' ? fixedCalendar(zone.utcOffsetMinutes) : civilCalendar(zone.zone);
@@ -106,11 +105,4 @@ function labelOf(index: number, hours: number): number {
   if (hours === 23) return index < 2 ? index + 1 : index + 2;
   if (hours === 25 && index >= 2) return index === 2 ? 25 : index;
   return index + 1;
-}
-
-/** Whether text is a date of the calendar, such as 2024-02-29 and not 2023-02-29. */
-export function isDate(text: string): boolean {
-  if (!DATE.test(text)) return false;
-  const ms = Date.parse(`${text}T00:00:00Z`);
-  return !Number.isNaN(ms) && new Date(ms).toISOString().slice(0, 10) === text;
 }

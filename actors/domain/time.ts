@@ -27,10 +27,22 @@ const OFFSET_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\
 
 /**
  * An ISO 8601 time that says its offset (`Z`, `-00:00`, `+05:30`), or null. A time without an offset is
- * refused.
+ * refused, and so is a day that its month does not have.
  */
 export function parseInstant(text: string): number | null {
-  if (!OFFSET_TIME.test(text)) return null;
+  if (!OFFSET_TIME.test(text) || !isDate(text.slice(0, 10))) return null;
   const ms = Date.parse(text.endsWith('-00:00') ? `${text.slice(0, -6)}Z` : text);
   return Number.isNaN(ms) ? null : ms;
+}
+
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
+
+/**
+ * Whether text is a date of the calendar, such as 2024-02-29 and not 2023-02-29, which `Date.parse` would
+ * take for the first of March.
+ */
+export function isDate(text: string): boolean {
+  if (!DATE.test(text)) return false;
+  const ms = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().slice(0, 10) === text;
 }

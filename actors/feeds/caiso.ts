@@ -8,7 +8,7 @@ import { parseInstant } from '../domain/time.ts';
 import { GENERIC_RUNS } from '../runs.ts';
 import { refusalOf } from './caiso-errors.ts';
 import { isOnPeak } from './caiso-peak.ts';
-import { csvTable } from './csv.ts';
+import { csvTable, misfit } from './csv.ts';
 import type { Feed, Parsed, RefusedResponse, Response } from './feed.ts';
 import { Joiner, refusedResponse } from './joiner.ts';
 import { walkXml } from './xml.ts';
@@ -75,7 +75,8 @@ function parseMembers(response: Response, members: readonly Member[]): Parsed {
     if (refusal !== null) return refusedResponse(refusal);
     const read = text.trimStart().startsWith('<') ? readXml(text, joiner) : readCsv(text, joiner);
     if ('reason' in read) return refusedResponse(read);
-    publicationMs = read.publicationMs ?? fileStamp(member.name) ?? publicationMs;
+    const said = read.publicationMs ?? fileStamp(member.name);
+    if (said !== null) publicationMs = Math.max(said, publicationMs ?? said);
   }
   return joiner.finish(publicationMs ?? fileStamp(response.name));
 }
@@ -88,7 +89,7 @@ interface Read {
 const PRICE_COLUMNS = ['MW', 'PRC', 'VALUE'];
 
 function readCsv(text: string, joiner: Joiner): Read | RefusedResponse {
-  const { columns, rows } = csvTable(text);
+  const { columns, width, rows } = csvTable(text);
   const priceColumn = PRICE_COLUMNS.find((each) => columns.has(each));
   const missing = [
     'INTERVALSTARTTIME_GMT',
@@ -114,6 +115,12 @@ function readCsv(text: string, joiner: Joiner): Read | RefusedResponse {
   const labels = ['OPR_DT', 'OPR_HR', 'OPR_INTERVAL'].filter((each) => columns.has(each));
   const instant = instants();
   for (const row of rows) {
+    const original = (): string => row.join(',');
+    const misfitting = misfit(row, width);
+    if (misfitting !== null) {
+      joiner.refuse(joiner.nextRow(), 'missing_field', misfitting, original());
+      continue;
+    }
     const cell = (position: number): string => row[position] ?? '';
     useRow(joiner, {
       start: instant(cell(at.start)),
@@ -123,7 +130,7 @@ function readCsv(text: string, joiner: Joiner): Read | RefusedResponse {
       component: cell(at.type),
       text: cell(at.price),
       labels: Object.fromEntries(labels.map((each) => [each, cell(column(each))])),
-      original: () => row.join(','),
+      original,
     });
   }
   return { publicationMs: null };

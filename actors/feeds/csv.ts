@@ -5,14 +5,26 @@ import Papa from 'papaparse';
 export interface Table {
   /** Position of each named column. A name that stands twice is found where it stands first. */
   readonly columns: ReadonlyMap<string, number>;
+  /** Cells of the header. */
+  readonly width: number;
   readonly rows: readonly (readonly string[])[];
 }
 
-/** Every row of the text, empty lines left out. Never throws. */
+/**
+ * Every row of the text, empty lines left out. Never throws. Quotes that do not pair are taken for text, so
+ * that one stray quote costs its row and not every row after it.
+ */
 export function csvRows(text: string): readonly (readonly string[])[] {
-  const plain = !text.includes('"');
-  const { data } = Papa.parse<string[]>(text, { delimiter: ',', skipEmptyLines: true, fastMode: plain });
-  return data;
+  const read = (plain: boolean) =>
+    Papa.parse<string[]>(text, { delimiter: ',', skipEmptyLines: true, fastMode: plain });
+  if (!text.includes('"')) return read(true).data;
+  const { data, errors } = read(false);
+  return errors.some((each) => each.type === 'Quotes') ? read(true).data : data;
+}
+
+/** Why a row cannot be trusted, or null: a cut or shifted row has not as many cells as the header. */
+export function misfit(cells: readonly string[], header: number): string | null {
+  return cells.length === header ? null : `the row has ${cells.length} cells, the header ${header}`;
 }
 
 /** The first row as names, the rest as rows. */
@@ -23,5 +35,5 @@ export function csvTable(text: string): Table {
     const trimmed = name.replace(/^\uFEFF/, '').trim();
     if (!columns.has(trimmed)) columns.set(trimmed, at);
   }
-  return { columns, rows };
+  return { columns, width: header.length, rows };
 }

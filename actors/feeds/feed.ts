@@ -45,7 +45,10 @@ export interface RefusedResponse extends Omit<Rejection, 'reason'> {
 export interface Parsed {
   readonly records: readonly RawRecord[];
   readonly refused: readonly RefusedRow[];
-  /** rowsRead = rowsUsed + rowsRefused, always. */
+  /**
+   * rowsRead = rowsUsed + rowsRefused, always. A row of many cells counts as refused when one of its cells
+   * was; the others are used all the same.
+   */
   readonly ledger: { readonly rowsRead: number; readonly rowsUsed: number; readonly rowsRefused: number };
   /** Findings on the whole file, such as a failed check of MISO's energy component. */
   readonly warnings: readonly string[];

@@ -1,7 +1,8 @@
 // Joins the rows of one response into observations: one raw record a (run, location, interval) with every
 // component that was found, values verbatim, and a ledger in which each row is used or refused.
 
-import { type RejectionReason, reject } from '../domain/rejection.ts';
+import { checkInstrument } from '../domain/instrument.ts';
+import { type Rejection, type RejectionReason, reject } from '../domain/rejection.ts';
 import type { RawRecord } from '../domain/wire.ts';
 import { SCHEMA_VERSION } from '../domain/wire.ts';
 import type { Parsed, RefusedResponse, RefusedRow, Response } from './feed.ts';
@@ -29,6 +30,7 @@ interface Gathered {
 /** As operators write prices: `81.90019`, `.92`, `-.16`, `-7e-05`. */
 const NUMBER = /^[+-]?(\d{1,12}\.?\d{0,12}|\.\d{1,12})([eE][+-]?\d{1,2})?$/;
 const ROW_CHARS_MAX = 400;
+const LABEL_CHARS_MAX = 64;
 
 export class Joiner {
   readonly #response: Response;
@@ -78,6 +80,11 @@ export class Joiner {
     const key = `${row.run}|${row.location}|${row.startMs}`;
     const found = this.#gathered.get(key);
     if (found === undefined) {
+      const unfit = this.#unfit(row);
+      if (unfit !== null) {
+        this.#refused.push({ ...unfit, row: row.row, text: original().slice(0, ROW_CHARS_MAX) });
+        return;
+      }
       this.#gathered.set(key, { first: row, values: { [row.component]: row.text }, rows: [row.row] });
       return;
     }
@@ -93,6 +100,16 @@ export class Joiner {
     }
     found.values[row.component] = row.text;
     found.rows.push(row.row);
+  }
+
+  /** Why a row cannot begin an observation: its location is no name, or a label is no label. */
+  #unfit({ run, location, labels }: ComponentRow): Rejection | null {
+    for (const [name, label] of Object.entries(labels)) {
+      if (label.length <= LABEL_CHARS_MAX) continue;
+      const detail = `${name} has ${label.length} characters; a label has at most ${LABEL_CHARS_MAX}`;
+      return reject('wrong_type', detail, name);
+    }
+    return checkInstrument({ market: this.#market, run, location });
   }
 
   /** Every observation gathered, in the order of first rows: for checks over the whole file. */

@@ -3,7 +3,7 @@
 
 import type { Parsed, Response } from './feed.ts';
 import { type Joiner, refusedResponse } from './joiner.ts';
-import { EST_BEHIND_MS, estInstant, FIVE_MINUTES_MS } from './miso.ts';
+import { estInstant, FIVE_MINUTES_MS } from './miso.ts';
 import { checkEnergy } from './miso-energy.ts';
 
 export function readJson(response: Response, joiner: Joiner): Parsed {
@@ -23,6 +23,20 @@ function field(of: unknown, name: string): unknown {
   return typeof of === 'object' && of !== null && Object.hasOwn(of, name) ? Reflect.get(of, name) : undefined;
 }
 
+/** Strings and numbers as they stand; anything else is no text. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
+/** A row for a person to look at. */
+function show(row: unknown): string {
+  try {
+    return JSON.stringify(row);
+  } catch {
+    return 'a row that is nested too deeply to show';
+  }
+}
+
 function readFiveMinute(joiner: Joiner, headers: unknown, data: unknown): Parsed {
   if (!Array.isArray(headers) || !Array.isArray(data)) {
     return refusedResponse({ reason: 'unknown_format', detail: 'five-minute prices have headers and data' });
@@ -36,8 +50,12 @@ function readFiveMinute(joiner: Joiner, headers: unknown, data: unknown): Parsed
   }
   for (const cells of data) {
     const row = joiner.nextRow();
-    const original = (): string => JSON.stringify(cells);
-    const text = (position: number): string => (Array.isArray(cells) ? String(cells[position] ?? '') : '');
+    const original = (): string => show(cells);
+    if (!Array.isArray(cells) || cells.length !== headers.length) {
+      joiner.refuse(row, 'missing_field', `a row is a list of ${headers.length} texts`, original());
+      continue;
+    }
+    const text = (position: number): string => textOf(cells[position]);
     const endMs = estInstant(text(columns.interval));
     const location = text(columns.node);
     if (endMs === null || location === '') {
@@ -62,27 +80,31 @@ const EX_ANTE = [
   ['MCC', 'congestion'],
 ] as const;
 
+/** `02`, `Oct`, `2026`, `16`, `50` of a RefId → when its interval ends; null when it is no time. */
+function refInstant([, day, name = '', year, hour, minute]: readonly string[]): number | null {
+  const month = String(MONTHS.indexOf(name) + 1).padStart(2, '0');
+  return estInstant(`${year}-${month}-${day}T${hour}:${minute}:00`);
+}
+
 function readExAnte(joiner: Joiner, refId: unknown, exAnte: unknown): Parsed {
   const hubs = field(exAnte, 'Hub');
   const found = typeof refId === 'string' ? REF_ID.exec(refId) : null;
-  const month = MONTHS.indexOf(found?.[2] ?? '');
-  if (found === null || month < 0 || !Array.isArray(hubs)) {
+  const endMs = found === null ? null : refInstant(found);
+  if (endMs === null || !Array.isArray(hubs)) {
     const detail = "ex-ante prices have a RefId such as '02-Oct-2026 - Interval 16:50 EST' and a list Hub";
     return refusedResponse({ reason: 'unknown_format', detail });
   }
-  const [, day, , year, hour, minute] = found.map(Number);
-  const endMs = Date.UTC(year ?? 0, month, day, hour, minute) + EST_BEHIND_MS;
   for (const hub of hubs) {
     const row = joiner.nextRow();
-    const original = (): string => JSON.stringify(hub);
-    const location = String(field(hub, 'name') ?? '');
+    const original = (): string => show(hub);
+    const location = textOf(field(hub, 'name'));
     if (location === '') {
       joiner.refuse(row, 'missing_field', 'a hub has a name', original(), 'name');
       continue;
     }
     const common = { row, run: 'RT5_EXANTE', location, startMs: endMs - FIVE_MINUTES_MS, endMs };
     for (const [component, name] of EX_ANTE) {
-      const text = String(field(hub, name) ?? '');
+      const text = textOf(field(hub, name));
       joiner.add({ ...common, component, text, labels: { RefId: String(refId) } }, original);
     }
   }

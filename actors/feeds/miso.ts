@@ -2,9 +2,9 @@
 // the ex-ante hubs (JSON). Times are Eastern Standard all year; five-minute labels are interval-ending.
 
 import type { MarketSpec } from '../domain/market.ts';
-import { HOUR_MS, MINUTE_MS } from '../domain/time.ts';
+import { HOUR_MS, isDate, MINUTE_MS } from '../domain/time.ts';
 import { GENERIC_RUNS } from '../runs.ts';
-import { csvRows } from './csv.ts';
+import { csvRows, misfit } from './csv.ts';
 import type { Feed, Parsed, Response } from './feed.ts';
 import { Joiner, refusedResponse } from './joiner.ts';
 import { checkEnergy } from './miso-energy.ts';
@@ -70,39 +70,56 @@ function parseReport(response: Response): Parsed {
   const rows = csvRows(decoder.decode(response.bytes));
   const title = (rows[0]?.[0] ?? '').replace(/^\uFEFF/, '');
   const run = runOf(title, response.name);
-  const date = DATE.exec((rows[1]?.[0] ?? '').trim());
+  const midnightMs = midnightOf((rows[1]?.[0] ?? '').trim());
   const headerAt = rows.findIndex((row) => row[0] === 'Node' && row[1] === 'Type' && row[2] === 'Value');
-  if (run === null || date === null || headerAt < 0) {
+  if (run === null || midnightMs === null || headerAt < 0) {
     const detail = 'a MISO report has a title, a date and a row that starts Node,Type,Value';
     return refusedResponse({ reason: 'unknown_format', detail });
   }
-  const [, month, day, year] = date.map(Number);
-  const midnightMs = Date.UTC(year ?? 0, (month ?? 1) - 1, day) + EST_BEHIND_MS;
   const hours = (rows[headerAt] ?? [])
     .slice(3)
     .map((label) => Number(/^HE (\d{1,2})$/.exec(label.trim())?.[1]));
+  if (!hours.some(isHour)) {
+    return refusedResponse({ reason: 'unknown_format', detail: 'the report has no column HE 1 … HE 24' });
+  }
   const joiner = new Joiner(response, misoReport.name, miso.market);
-  for (const cells of rows.slice(headerAt + 1)) reportRow(joiner, cells, run, midnightMs, hours);
+  for (const cells of rows.slice(headerAt + 1)) reportRow(joiner, cells, { run, midnightMs, hours });
   checkEnergy(joiner);
   return joiner.finish(null);
 }
 
-function reportRow(
-  joiner: Joiner,
-  cells: readonly string[],
-  run: string,
-  midnightMs: number,
-  hours: readonly number[],
-): void {
+/** `07/16/2011` or `9/6/2026` → midnight Eastern Standard; null when the calendar has no such day. */
+function midnightOf(text: string): number | null {
+  const [, month = '', day = '', year = ''] = DATE.exec(text) ?? [];
+  return estInstant(`${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}T00:00:00`);
+}
+
+function isHour(hourEnding: number): boolean {
+  return hourEnding >= 1 && hourEnding <= 24;
+}
+
+interface Report {
+  readonly run: string;
+  readonly midnightMs: number;
+  /** Hour ending of each column after the third; NaN: the column is no hour. */
+  readonly hours: readonly number[];
+}
+
+function reportRow(joiner: Joiner, cells: readonly string[], { run, midnightMs, hours }: Report): void {
   const row = joiner.nextRow();
   const [location = '', type = '', component = ''] = cells;
   const original = (): string => cells.join(',');
+  const misfitting = misfit(cells, hours.length + 3);
+  if (misfitting !== null) {
+    joiner.refuse(row, 'missing_field', misfitting, original());
+    return;
+  }
   if (location === '' || !COMPONENTS.has(component)) {
     joiner.refuse(row, 'unknown_data_type', `'${component}' is none of LMP, MCC, MLC`, original());
     return;
   }
   for (const [n, hourEnding] of hours.entries()) {
-    if (!(hourEnding >= 1 && hourEnding <= 24)) continue;
+    if (!isHour(hourEnding)) continue;
     const startMs = midnightMs + (hourEnding - 1) * HOUR_MS;
     const labels = { type, hour_ending: String(hourEnding) };
     const text = cells[n + 3] ?? '';
@@ -115,7 +132,7 @@ function reportRow(
  * none.
  */
 export function estInstant(text: string): number | null {
-  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}$/.test(text)) return null;
+  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}$/.test(text) || !isDate(text.slice(0, 10))) return null;
   const ms = Date.parse(`${text}Z`);
   return Number.isNaN(ms) ? null : ms + EST_BEHIND_MS;
 }
