@@ -23,7 +23,13 @@ export interface Batch extends TopicPartition {
    * Values of the records [from, to), each ended by a newline, in pieces that are one text. For topics whose
    * values are JSON texts of ours, which hold no newline. Valid as long as `value`.
    */
-  lines(from: number, to: number): readonly Uint8Array[];
+  lines(from: number, to: number): readonly Piece[];
+}
+
+/** A piece of text in UTF-8; `zstd`: packed, as a frame of its own. */
+export interface Piece {
+  readonly bytes: Uint8Array;
+  readonly zstd: boolean;
 }
 
 /** Many records of one key, built as bytes: JSON texts that hold no newline, each ended by one. */

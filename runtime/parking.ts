@@ -54,6 +54,9 @@ function view(of: Filtered): Batch {
     value: (index) => parkedAt(index).value,
     origin: (index) => parkedAt(index).origin,
     timestampMs: (index) => at(index)[0].timestampMs(at(index)[1]),
-    lines: (from, to) => of.indices.slice(from, to).flatMap((_, n) => [parkedAt(from + n).value, LINE_END]),
+    lines: (from, to) =>
+      of.indices
+        .slice(from, to)
+        .flatMap((_, n) => [parkedAt(from + n).value, LINE_END].map((bytes) => ({ bytes, zstd: false }))),
   };
 }

@@ -3,7 +3,7 @@
 
 import { Readable } from 'node:stream';
 import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
-import { Fault, type Receipt, type Rows, type Sink } from './sink.ts';
+import { Fault, type Piece, type Receipt, type Sink } from './sink.ts';
 import { insertInto } from './table.ts';
 import { tableOf } from './tables.ts';
 
@@ -51,15 +51,17 @@ export class ClickHouse {
     return this.#run(async () => (await this.#client.exec({ query })).stream);
   }
 
-  /** Inserts a body, given in pieces, that the query names the format of. */
-  async insertBody(
-    query: string,
-    body: readonly Uint8Array[],
-    token: string,
-    signal: AbortSignal,
-  ): Promise<void> {
+  /**
+   * Inserts a body, given in pieces, that the query names the format of. `token` says where the rows come
+   * from; with the content it says which rows they are, so that those of another log are never taken for
+   * these.
+   */
+  async insertBody(query: string, body: readonly Piece[], token: string, signal: AbortSignal): Promise<void> {
     // Frames of zstd one after the other are one stream of it.
-    const packed = await Promise.all(body.map((piece) => Bun.zstdCompress(piece, { level: 1 })));
+    const packed = await Promise.all(
+      body.map(({ bytes, zstd }) => (zstd ? bytes : Bun.zstdCompress(bytes, { level: 1 }))),
+    );
+    const hash = packed.reduce((seed, piece) => Bun.hash.xxHash64(piece, seed), 0n);
     await this.#run(async () => {
       signal.throwIfAborted();
       const { stream } = await this.#client.exec({
@@ -70,7 +72,7 @@ export class ClickHouse {
         clickhouse_settings: {
           async_insert: 0,
           insert_deduplicate: 1,
-          insert_deduplication_token: token,
+          insert_deduplication_token: `${token.slice(0, 200)}#${hash.toString(16)}`,
           input_format_skip_unknown_fields: 1,
           input_format_null_as_default: 1,
           input_format_json_read_objects_as_strings: 1,
@@ -116,22 +118,13 @@ export function clickhouseSink(clickhouse: ClickHouse): Sink {
       const query = inserts.get(table.name) ?? insertInto(table);
       inserts.set(table.name, query);
       const from = performance.now();
-      const body = table.verbatim ? [verbatim(rows.values())] : rows.lines();
-      await clickhouse.insertBody(query, body, tokenOf(rows, body), signal);
+      const body = table.verbatim ? [{ bytes: verbatim(rows.values()), zstd: false }] : rows.lines();
+      await clickhouse.insertBody(query, body, rows.token, signal);
       return { rows: rows.count, millis: performance.now() - from };
     },
     health: () => clickhouse.ping(),
     close: () => clickhouse.close(),
   };
-}
-
-/**
- * The position and the content: rows of another log that stand at the same position are never taken for
- * these.
- */
-function tokenOf(rows: Rows, body: readonly Uint8Array[]): string {
-  const hash = body.reduce((seed, piece) => Bun.hash.xxHash64(piece, seed), 0n);
-  return `${rows.token.slice(0, 200)}#${hash.toString(16)}`;
 }
 
 /** Records one after the other, each as its length and its bytes: RowBinary. */

@@ -15,12 +15,18 @@ export class Fault extends Error {
   }
 }
 
+/** A piece of text in UTF-8; `zstd`: packed, as a frame of its own. */
+export interface Piece {
+  readonly bytes: Uint8Array;
+  readonly zstd: boolean;
+}
+
 /** JSON records of one topic, as they stand on the log, for the tables that the topic feeds. */
 export interface Rows {
   readonly topic: string;
   readonly count: number;
   /** The records as JSON texts in UTF-8, each ended by a newline and holding none, in pieces. */
-  lines(): readonly Uint8Array[];
+  lines(): readonly Piece[];
   /** The records one by one, whatever they hold. */
   values(): readonly Uint8Array[];
   /** Unique to this set of rows: the input position they came from. A second write with it is dropped. */

@@ -1,6 +1,6 @@
 // One batch over several stored ones, as the port shows it: no record is an object, no byte is copied.
 
-import type { Batch, TopicPartition } from './log.ts';
+import type { Batch, Piece, TopicPartition } from './log.ts';
 import type { Opened } from './stored-batch.ts';
 
 /**
@@ -50,7 +50,7 @@ export function batchView(
     },
     timestampMs: (index) => place(index).from.appendedMs,
     lines(from, to) {
-      const pieces: Uint8Array[] = [];
+      const pieces: Piece[] = [];
       for (const [n, each] of opened.entries()) {
         const start = (starts[n] ?? 0) - skip;
         const first = Math.max(0, from - start);

@@ -3,7 +3,7 @@
 
 import { isLines, NEWLINE } from '../../actors/batch.ts';
 import type { Lines, OutputValue } from './log.ts';
-import type { Packed } from './stored-batch.ts';
+import { type Packed, PLAIN, ZSTD } from './stored-batch.ts';
 
 /** A batch is cut where it reaches this, so that a read never unpacks much more than it takes. */
 export const BATCH_BYTES_MAX = 1024 * 1024;
@@ -52,17 +52,14 @@ interface Run {
   records: number;
 }
 
-/** Grows as records are added; reused for the next batch after `finish`. */
+/** Grows as records are added. One batch at a time. */
 export class BatchWriter {
   readonly #lines = new Growing();
   readonly #keys = new Growing();
   #ends: number[] = [];
   #runs: Run[] = [];
   #lastKey: string | null = null;
-
-  get empty(): boolean {
-    return this.#ends.length === 0;
-  }
+  #forSink = false;
 
   get full(): boolean {
     return this.#lines.used >= BATCH_BYTES_MAX;
@@ -79,23 +76,25 @@ export class BatchWriter {
     run.records = this.#ends.length;
   }
 
-  /** Ends the batch; the writer begins the next one. Packing is done beside this thread. */
+  /**
+   * Packs the batch beside this thread. The writer is free for another one when this has resolved. What was
+   * given as lines is for a sink, which takes it packed: only other batches keep their text at hand.
+   */
   async finish(): Promise<Packed> {
-    const linesEnd = this.#lines.used;
+    const text = this.#lines.bytes.subarray(0, this.#lines.used);
+    const plain = this.#forSink ? null : text.slice();
+    const index = this.#index();
     const count = this.#ends.length;
-    this.#lines.write(this.#keys.bytes.subarray(0, this.#keys.used));
-    const plain = this.#lines.bytes.slice(0, this.#lines.used);
-    const places = this.#index();
+    const packed = text.length < COMPRESS_FROM_BYTES ? text : await Bun.zstdCompress(text, { level: 1 });
+    const smaller = packed.length < text.length;
+    const bytes = smaller ? packed : (plain ?? text.slice());
     this.#lines.clear();
     this.#keys.clear();
     this.#ends = [];
     this.#runs = [];
     this.#lastKey = null;
-    const index = new Uint8Array(places.buffer);
-    const packed = plain.length < COMPRESS_FROM_BYTES ? plain : await Bun.zstdCompress(plain, { level: 1 });
-    const smaller = packed.length < plain.length;
-    const codec = smaller ? 1 : 0;
-    return { count, codec, index, bytes: smaller ? packed : plain, places, plain, linesEnd };
+    this.#forSink = false;
+    return { count, codec: smaller ? ZSTD : PLAIN, index, bytes, plain };
   }
 
   #addValue(key: string, value: string | Uint8Array): void {
@@ -107,6 +106,7 @@ export class BatchWriter {
   }
 
   #addLines({ bytes, count }: Lines): void {
+    this.#forSink = true;
     const from = this.#lines.used;
     this.#lines.write(bytes);
     const before = this.#ends.length;
@@ -128,7 +128,8 @@ export class BatchWriter {
     return run;
   }
 
-  #index(): Uint32Array {
+  /** Places, then the keys. */
+  #index(): Uint8Array {
     const places = new Uint32Array(1 + this.#runs.length * 2 + this.#ends.length);
     places[0] = this.#runs.length;
     for (const [n, { keyEnd, records }] of this.#runs.entries()) {
@@ -136,7 +137,10 @@ export class BatchWriter {
       places[2 + n * 2] = records;
     }
     places.set(this.#ends, 1 + this.#runs.length * 2);
-    return places;
+    const index = new Uint8Array(places.byteLength + this.#keys.used);
+    index.set(new Uint8Array(places.buffer));
+    index.set(this.#keys.bytes.subarray(0, this.#keys.used), places.byteLength);
+    return index;
   }
 }
 

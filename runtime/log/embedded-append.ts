@@ -11,6 +11,7 @@ import { Opened, type Packed, storedAt } from './stored-batch.ts';
 export const PARTITIONS_MAX = 10_000;
 const CACHED_KEYS_MAX = 100_000;
 const IDLE_WRITERS_MAX = 32;
+const PACKING_MAX = 4;
 
 export interface Topic extends TopicSpec {
   readonly id: number;
@@ -58,33 +59,36 @@ export class Appender {
       writers.set(tp, writer);
       return writer;
     };
-    const cut = async (tp: number, writer: BatchWriter): Promise<Cut> => ({
-      tp,
-      packed: await writer.finish(),
-    });
     for (const { topic, key, value, partition } of outputs) {
       const spec = topics.get(topic);
       if (spec === undefined) throw new RangeError(`topic ${topic} was not created by the bootstrap`);
       const tp = spec.id * PARTITIONS_MAX + (partition ?? this.#partitionOf(key, spec.partitions));
       const writer = writers.get(tp) ?? take(tp);
       writer.add(key, value);
-      if (writer.full) cuts.push(cut(tp, writer));
+      if (!writer.full) continue;
+      const cut = this.#cut(tp, writer);
+      cuts.push(cut);
+      writers.delete(tp);
+      // Few at once, so that few buffers serve a large commit.
+      if (cuts.length >= PACKING_MAX) await cuts[cuts.length - PACKING_MAX];
     }
-    for (const [tp, writer] of writers) {
-      if (!writer.empty) cuts.push(cut(tp, writer));
-      if (this.#idle.length < IDLE_WRITERS_MAX) this.#idle.push(writer);
-    }
+    for (const [tp, writer] of writers) cuts.push(this.#cut(tp, writer));
     return Promise.all(cuts);
+  }
+
+  async #cut(tp: number, writer: BatchWriter): Promise<Cut> {
+    const packed = await writer.finish();
+    if (this.#idle.length < IDLE_WRITERS_MAX) this.#idle.push(writer);
+    return { tp, packed };
   }
 
   /** Within a transaction: what was packed goes to the end of its partitions, in order. */
   write(cuts: readonly Cut[]): void {
     const appendedMs = this.#nowMs();
     for (const { tp, packed } of cuts) {
-      const { count, places, plain, linesEnd } = packed;
-      const baseOffset = this.#store.end(tp);
-      this.#store.addBatch(tp, storedAt(packed, baseOffset, appendedMs));
-      this.recent.add(tp, new Opened(baseOffset, count, appendedMs, places, plain, linesEnd));
+      const stored = storedAt(packed, this.#store.end(tp), appendedMs);
+      this.#store.addBatch(tp, stored);
+      this.recent.add(tp, new Opened(stored, packed.plain));
     }
   }
 

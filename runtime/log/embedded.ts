@@ -214,8 +214,11 @@ class EmbeddedLog implements Log {
     for (let next = fromOffset; held < recordsMax; ) {
       const more = this.#opened(of, tp, next);
       if (more === null) break;
+      const fresh = more.count - Math.max(0, next - more.baseOffset);
+      // A stored batch is taken whole where it can be: it goes to a sink as it stands.
+      if (opened.length > 0 && held + fresh > recordsMax) break;
       opened.push(more);
-      held += more.count - Math.max(0, next - more.baseOffset);
+      held += fresh;
       next = more.baseOffset + more.count;
     }
     const [first] = opened;
@@ -225,7 +228,7 @@ class EmbeddedLog implements Log {
 
   #opened(of: TopicPartition, tp: number, offset: number): Opened | null {
     const recent = this.#appender.recent.find(tp, offset);
-    if (recent !== null) return recent;
+    if (recent !== null) return recent.forReader();
     const stored = this.#store.batchAt(of, tp, offset);
     if (stored === null) return null;
     try {

@@ -24,6 +24,7 @@ export type {
   Lines,
   Outgoing,
   OutputValue,
+  Piece,
   StateChange,
   TopicPartition,
 } from '../../actors/batch.ts';

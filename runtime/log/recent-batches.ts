@@ -8,6 +8,7 @@ const BYTES_MAX = 64 * 1024 * 1024;
 interface Held {
   readonly tp: number;
   readonly batch: Opened;
+  readonly bytes: number;
 }
 
 export class RecentBatches {
@@ -19,7 +20,7 @@ export class RecentBatches {
 
   /** Written, not yet durable. */
   add(tp: number, batch: Opened): void {
-    this.#pending.push({ tp, batch });
+    this.#pending.push({ tp, batch, bytes: batch.bytesHeld });
   }
 
   /** What was added is durable now. */
@@ -29,7 +30,7 @@ export class RecentBatches {
       if (found === undefined) this.#byPartition.set(held.tp, [held.batch]);
       else found.push(held.batch);
       this.#order.push(held);
-      this.#bytes += held.batch.bytes.length;
+      this.#bytes += held.bytes;
     }
     this.#pending = [];
     while (this.#bytes > BYTES_MAX) this.#dropOldest();
@@ -67,7 +68,7 @@ export class RecentBatches {
     const oldest = this.#order[this.#from];
     if (oldest === undefined) return;
     this.#from += 1;
-    this.#bytes -= oldest.batch.bytes.length;
+    this.#bytes -= oldest.bytes;
     this.#byPartition.get(oldest.tp)?.shift();
     if (this.#from < 1_000) return;
     this.#order = this.#order.slice(this.#from);

@@ -25,7 +25,7 @@ export function rowsOf(topic: string, records: readonly unknown[], token: string
   return {
     topic,
     count: texts.length,
-    lines: () => texts.map((text) => encoder.encode(`${text}\n`)),
+    lines: () => texts.map((text) => ({ bytes: encoder.encode(`${text}\n`), zstd: false })),
     values: () => texts.map((text) => encoder.encode(text)),
     token,
   };

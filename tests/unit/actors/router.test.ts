@@ -24,7 +24,8 @@ function batchOf(records: readonly Pair[], fromOffset: number, topic = 'in'): Ba
     key: (index) => at(index)[0],
     value: (index) => bytes(at(index)[1]),
     timestampMs: () => 0,
-    lines: (from, to) => records.slice(from, to).map(([, text]) => bytes(`${text}\n`)),
+    lines: (from, to) =>
+      records.slice(from, to).map(([, text]) => ({ bytes: bytes(`${text}\n`), zstd: false })),
   };
 }
 
