@@ -31,10 +31,12 @@ export function walkXml(text: string, handler: XmlHandler): RefusedResponse | nu
     texts.push('');
     handler.open(localName(name));
   });
-  parser.on('text', (piece) => {
+  const append = (piece: string): void => {
     const last = texts.length - 1;
     if (last >= 0) texts[last] += piece;
-  });
+  };
+  parser.on('text', append);
+  parser.on('cdata', append);
   parser.on('closetag', ({ name }) => {
     if (refusal !== null) return;
     stack.pop();
