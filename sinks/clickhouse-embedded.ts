@@ -2,7 +2,16 @@
 // directory, one engine; acknowledged inserts survive its death. Keeping it alive is the runtime's decision,
 // not made here.
 
-import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from './sink.ts';
 
@@ -27,6 +36,7 @@ export interface EmbeddedEngine {
 
 const POLL_MS = 20;
 const STOP_MS_MAX = 8_000;
+const LOG_BYTES_MAX = 10 * 1024 * 1024;
 
 /** Resolves when the engine serves. Throws a Fault that says what to set when it cannot. */
 export async function startEmbeddedClickHouse(options: EmbeddedOptions): Promise<EmbeddedEngine> {
@@ -36,7 +46,7 @@ export async function startEmbeddedClickHouse(options: EmbeddedOptions): Promise
   mkdirSync(join(options.dir, 'store'), { recursive: true });
   const portsFile = join(options.dir, 'ports.json');
   rmSync(portsFile, { force: true });
-  const log = openSync(options.logFile, 'a');
+  const log = openLog(options.logFile);
   const child = Bun.spawn(
     [
       process.execPath,
@@ -47,10 +57,11 @@ export async function startEmbeddedClickHouse(options: EmbeddedOptions): Promise
       String(options.tcpPort),
       '--config-file',
       writeConfig(options.dir),
+      '--log-level=error',
       '--final=1',
       '--max_partitions_per_insert_block=0',
     ],
-    { stdin: 'pipe', stdout: log, stderr: log, env: { PATH: '/usr/bin:/bin', TZ: 'UTC' } },
+    { stdin: 'pipe', stdout: log, stderr: log, detached: true, env: { PATH: '/usr/bin:/bin', TZ: 'UTC' } },
   );
   const ports = await waitForPorts(portsFile, child, options);
   return {
@@ -66,6 +77,12 @@ export async function startEmbeddedClickHouse(options: EmbeddedOptions): Promise
       clearTimeout(late);
     },
   };
+}
+
+/** What the engine says, errors alone; a file that has grown large makes room at the next start. */
+function openLog(path: string): number {
+  if (existsSync(path) && statSync(path).size > LOG_BYTES_MAX) renameSync(path, `${path}.1`);
+  return openSync(path, 'a');
 }
 
 /** Backups go to files below the directory; everything else is the engine's default. */

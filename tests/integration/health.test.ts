@@ -1,0 +1,106 @@
+// Health of the real process, as an operator's loop asks it: five times 200 with dependencies; the engine is
+// killed while the sample is taken in, and only those that need it say so, with a cause, until it is back by
+// itself; liveness never changes, and nothing is lost.
+
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { SERVICES } from '../../runtime/services.ts';
+import type { ServiceName } from '../../runtime/views.ts';
+import { type Product, startProduct } from '../support/product.ts';
+import { until } from '../support/until.ts';
+
+const NAMES = SERVICES.map(({ name }) => name);
+let product: Product;
+
+interface Health {
+  readonly code: number;
+  readonly status: string;
+  readonly cause: string | null;
+  readonly dependencies: Readonly<Record<string, { status: string; cause: string | null }>>;
+}
+
+beforeAll(async () => {
+  product = await startProduct();
+}, 400_000);
+
+afterAll(async () => {
+  await product[Symbol.asyncDispose]();
+}, 60_000);
+
+async function health(name: ServiceName): Promise<Health> {
+  const response = await product.get(name, '/health');
+  return { ...JSON.parse(await response.text()), code: response.status };
+}
+
+function enginePid(): number {
+  const up = product.lines.filter((line) => line.kind === 'dependency_up').at(-1);
+  const pid = /engine process (\d+)/.exec(String(up?.cause))?.[1];
+  if (pid === undefined) throw new Error('the log names no engine process');
+  return Number(pid);
+}
+
+test('the loop of the runbook finds five healthy services', async () => {
+  const ports = NAMES.map((name) => new URL(product.url(name)).port).join(' ');
+  const loop = `for port in ${ports}; do curl -f -s http://localhost:$port/health || echo FAILED; echo; done`;
+  const out = await Bun.$`sh -c ${loop}`.quiet().text();
+  const answers = out.split('\n').filter((line) => line !== '');
+  expect(answers).toHaveLength(5);
+  for (const [index, name] of NAMES.entries()) {
+    const { service, status, dependencies } = JSON.parse(answers[index] ?? '');
+    expect([service, status]).toEqual([name, 'healthy']);
+    expect(dependencies.log.status).toBe('embedded');
+  }
+}, 60_000);
+
+test('readiness and liveness answer by both names', async () => {
+  for (const name of NAMES) {
+    for (const path of ['/health/ready', '/readiness', '/health/live', '/liveness']) {
+      expect((await product.get(name, path)).status).toBe(200);
+    }
+  }
+}, 60_000);
+
+test('a killed engine turns 8513 to 503 with a cause until it is back by itself', async () => {
+  const pid = enginePid();
+  process.kill(pid, 'SIGKILL');
+  const down = await until('projection says it', async () => {
+    const seen = await health('projection');
+    return seen.code === 503 ? seen : null;
+  });
+  expect(down.status).toBe('unhealthy');
+  expect(down.cause).toMatch(/engine|ClickHouse/);
+  expect(down.dependencies.clickhouse?.status).toBe('down');
+  for (const name of NAMES) expect((await product.get(name, '/health/live')).status).toBe(200);
+  for (const name of ['normalization', 'enrichment', 'aggregation'] as const) {
+    expect((await health(name)).code).toBe(200);
+  }
+  const back = await until('it is back', async () => {
+    const seen = await health('projection');
+    return seen.code === 200 ? seen : null;
+  });
+  expect(back.status).toBe('healthy');
+  expect(enginePid()).not.toBe(pid);
+  expect((await product.get('projection', '/query/ohlc?market=CAISO&limit=1')).status).toBe(200);
+  const kinds = await product.json('projection', '/events?actor=sinks/clickhouse&limit=50');
+  expect(JSON.stringify(kinds.events)).toContain('the engine process ended');
+}, 120_000);
+
+test('while the engine is down, quality reports say so and the rest of 8514 goes on', async () => {
+  process.kill(enginePid(), 'SIGKILL');
+  const seen = await until('data-quality says it', async () => {
+    const found = await health('data-quality');
+    return found.status === 'healthy' ? null : found;
+  });
+  expect(seen).toMatchObject({ code: 200, status: 'degraded' });
+  expect(seen.cause).toContain('reports cannot be read');
+  const report = await product.get('data-quality', '/quality/report?hours=24');
+  if (report.status !== 200) {
+    expect(report.status).toBe(503);
+    expect(JSON.parse(await report.text()).error).toBe('unavailable');
+  }
+  await until('it is back', async () => (await health('data-quality')).status === 'healthy');
+}, 120_000);
+
+test('the sample that was being taken in is whole', async () => {
+  expect(await product.sampleIn()).toMatchObject({ balanced: true, ticks: 85_553 });
+  for (const name of NAMES) expect((await health(name)).code).toBe(200);
+}, 400_000);
