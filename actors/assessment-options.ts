@@ -11,6 +11,7 @@ export interface Range {
 
 export interface MarketRules {
   readonly spec: MarketSpec;
+  /** Open to infinity in a market without rules. */
   readonly price: Range;
   readonly quantity: Range;
   readonly requiredFields: readonly string[];

@@ -1,21 +1,22 @@
 // Enrichment: a tick gets its meaning as of arrival: taxonomy, tags, region, time of day, season, and how
-// volatile and liquid its instrument has lately been. The instrument's own last prices are the state.
+// volatile and liquid its instrument has lately been. The instrument's own last prices and quantities are the
+// state.
 
 import { Defect } from './domain/invariant.ts';
 import { type MarketCalendar, marketCalendar } from './domain/operating-day.ts';
 import { isRejection, type Rejection, reject } from './domain/rejection.ts';
-import { HOUR_MS, toMs } from './domain/time.ts';
-import type { EnrichedTick, InstrumentType } from './domain/wire.ts';
-import type { EnrichmentOptions, MarketTaxonomy, TimePeriod, ValueClass } from './enrichment-options.ts';
+import { toMs } from './domain/time.ts';
+import type { EnrichedTick, Tick } from './domain/wire.ts';
+import type {
+  EnrichmentOptions,
+  LocationKind,
+  MarketTaxonomy,
+  TimePeriod,
+  ValueClass,
+} from './enrichment-options.ts';
+import { tagsOf } from './enrichment-tags.ts';
 import { locationKind } from './location-kind.ts';
-import {
-  NO_PRICES,
-  packPrices,
-  type RecentPrices,
-  spreadOf,
-  unpackPrices,
-  withPrice,
-} from './recent-prices.ts';
+import { NO_PRICES, packPrices, type RecentPrices, unpackPrices, withPrice } from './recent-prices.ts';
 import { runOf } from './runs.ts';
 import {
   type Emission,
@@ -24,16 +25,18 @@ import {
   type Stage,
   type StageRecord,
   type StageResult,
+  type StoredPart,
 } from './stage.ts';
-import { type ReadableTick, readWireTick } from './wire-tick.ts';
+import { readWireTick } from './wire-tick.ts';
 
 export interface EnrichmentState {
   readonly instrumentId: string;
   readonly recent: RecentPrices;
-  readonly traded: number;
+  /** Empty for instruments that are priced and not traded. */
+  readonly quantities: RecentPrices;
 }
 
-const PRICES_KEPT = 50;
+const KEPT = 50;
 const PRICES_WANTED = 5;
 
 interface Rules {
@@ -48,22 +51,37 @@ export function enrichmentStage(options: EnrichmentOptions): Stage<EnrichmentSta
   const rules: Rules = { options, calendars: new Map(calendars) };
   return {
     name: 'enrichment',
-    initial: (instrumentId) => ({ instrumentId, recent: NO_PRICES, traded: 0 }),
+    initial: (instrumentId) => ({ instrumentId, recent: NO_PRICES, quantities: NO_PRICES }),
     process: (state, records) => process(rules, state, records),
     advance: (state) => ({ state, emissions: [], refused: [], tally: NO_TALLY, notes: [] }),
-    store: (before, after) =>
-      before?.recent === after.recent ? [] : [{ part: 'recent', bytes: packPrices(after.recent) }],
+    store,
     restore(instrumentId, parts) {
-      const bytes = parts.get('recent');
-      if (bytes === undefined) throw new Defect(`${instrumentId} is stored without its recent prices`);
-      return { instrumentId, recent: unpackPrices(bytes), traded: 0 };
+      const recent = parts.get('recent');
+      const quantities = parts.get('quantities');
+      if (recent === undefined) throw new Defect(`${instrumentId} is stored without its recent prices`);
+      return {
+        instrumentId,
+        recent: unpackPrices(recent),
+        quantities: quantities === undefined ? NO_PRICES : unpackPrices(quantities),
+      };
     },
-    inspect: ({ recent }) => ({
+    inspect: ({ recent, quantities }) => ({
       prices_held: recent.prices.length,
-      volatility_category: volatilityOf(recent),
+      quantities_held: quantities.prices.length,
+      volatility_category: volatilityOf(recent.prices),
       last_price: recent.prices.at(-1) ?? null,
     }),
   };
+}
+
+/** `recent` stands with every stored instrument; `quantities` only where there are any. */
+function store(before: EnrichmentState | null, after: EnrichmentState): StoredPart[] {
+  const traded = before?.quantities !== after.quantities && after.quantities !== NO_PRICES;
+  const parts: StoredPart[] = [];
+  if (before?.recent !== after.recent || traded)
+    parts.push({ part: 'recent', bytes: packPrices(after.recent) });
+  if (traded) parts.push({ part: 'quantities', bytes: packPrices(after.quantities) });
+  return parts;
 }
 
 function process(
@@ -89,8 +107,8 @@ function process(
 
 function enrichOne(
   { options, calendars }: Rules,
-  state: EnrichmentState,
-  tick: ReadableTick,
+  before: EnrichmentState,
+  tick: Tick,
 ): { state: EnrichmentState; value: string } | Rejection {
   const market = options.markets.get(tick.market);
   const calendar = calendars.get(tick.market);
@@ -98,91 +116,88 @@ function enrichOne(
     return reject('unknown_market', `no taxonomy for market '${tick.market}'`, 'market');
   }
   const startMs = toMs(tick.interval_start);
-  const recent =
-    tick.price === null ? state.recent : withPrice(state.recent, startMs, tick.price, PRICES_KEPT);
-  const { normalization_metadata: _, ...kept } = tick.record;
-  const enriched = {
-    ...kept,
-    producer: 'enrichment-service',
-    ...meaningOf(options, market, calendar, tick, recent),
+  const kept = (of: RecentPrices, value: number | null): RecentPrices =>
+    value === null ? of : withPrice(of, startMs, value, KEPT);
+  const state = {
+    ...before,
+    recent: kept(before.recent, tick.price),
+    quantities: kept(before.quantities, tick.quantity),
   };
-  return { state: { ...state, recent }, value: JSON.stringify(enriched) };
+  const enriched = {
+    ...tick,
+    normalization_metadata: undefined,
+    producer: 'enrichment-service',
+    ...meaningOf(options, market, calendar, tick, state),
+  };
+  return { state, value: JSON.stringify(enriched) };
 }
 
-type Meaning = Pick<
-  EnrichedTick,
-  | 'semantic_tags'
-  | 'taxonomy_class'
-  | 'taxonomy_subclass'
-  | 'market_segment'
-  | 'geographic_region'
-  | 'time_of_day_category'
-  | 'seasonal_category'
-  | 'volatility_category'
-  | 'liquidity_category'
-  | 'enrichment_metadata'
->;
+type Meaning = Omit<EnrichedTick, keyof Tick>;
 
 function meaningOf(
   options: EnrichmentOptions,
   market: MarketTaxonomy,
   calendar: MarketCalendar,
-  tick: ReadableTick,
-  recent: RecentPrices,
+  tick: Tick,
+  { recent, quantities }: EnrichmentState,
 ): Meaning {
   const { apply } = options;
-  const day = calendar.dayOf(toMs(tick.interval_start));
-  const hour = localHour(day.startMs, day.endMs, toMs(tick.interval_start));
+  const startMs = toMs(tick.interval_start);
   const kind = locationKind(tick.delivery_location);
-  const period = periodAt(market.periods, hour);
+  const period = periodAt(market.periods, localHour(calendar, startMs));
   const priceClass = tick.price === null ? null : classOf(market.priceClasses, tick.price);
   const quantityClass = tick.quantity === null ? null : classOf(market.quantityClasses, tick.quantity);
-  const run = runOf(market.spec, tick.run);
   const made = {
     taxonomy_class: apply.taxonomy ? tick.instrument_type : null,
     taxonomy_subclass: apply.taxonomy ? kind : null,
-    market_segment: apply.taxonomy ? (run?.kind ?? null) : null,
+    market_segment: apply.taxonomy ? (runOf(market.spec, tick.run)?.kind ?? null) : null,
     geographic_region: apply.geospatial ? market.region : null,
     time_of_day_category: period?.name ?? null,
-    seasonal_category: seasonOf(day.date),
-    volatility_category: volatilityOf(recent),
-    liquidity_category: liquidityOf(kind, tick.quantity),
+    seasonal_category: seasonOf(calendar.dayOf(startMs).date),
+    volatility_category: volatilityOf(recent.prices),
+    liquidity_category: liquidityOf(quantities.prices, kind),
   };
-  const tags = apply.semanticTags
-    ? tagsOf(options, market, tick, { kind, period, priceClass, quantityClass })
-    : [];
-  const filled = Object.values(made).filter((each) => each !== null).length;
-  const score = filled / Object.keys(made).length;
+  const score = shareFilled(made);
   const details = { price_class: priceClass?.name ?? null, quantity_class: quantityClass?.name ?? null };
   return {
     ...made,
-    semantic_tags: tags,
+    semantic_tags: apply.semanticTags
+      ? tagsOf(options, market, tick, { kind, period, priceClass, quantityClass })
+      : [],
     enrichment_metadata: apply.metadata
       ? { enrichment_score: score, ...details }
       : { enrichment_score: score },
   };
 }
 
+function shareFilled(of: Readonly<Record<string, string | null>>): number {
+  let filled = 0;
+  let all = 0;
+  for (const field in of) {
+    all += 1;
+    if (of[field] !== null) filled += 1;
+  }
+  return filled / all;
+}
+
+/** 0–23, as the clock on the wall shows it: the repeated hour of a fall day (HE 25) is 1 again. */
+function localHour(calendar: MarketCalendar, ms: number): number {
+  const ending = calendar.hourEnding(ms);
+  return ending === 25 ? 1 : ending - 1;
+}
+
 /**
- * Hours since the start of the operating day, as the clock on the wall shows them on all but the changing
- * day.
+ * The class that holds a value, of disjoint classes in ascending order: [min, max), but the first holds what
+ * is below it too, and the last what is above. Null in a gap between two classes, and when there is none.
  */
-function localHour(startMs: number, endMs: number, atMs: number): number {
-  const index = Math.floor((atMs - startMs) / HOUR_MS);
-  const shift = 24 - (endMs - startMs) / HOUR_MS;
-  return index < 2 ? index : Math.min(23, Math.max(0, index + shift));
-}
-
-/** The class that holds a value; the outer ones are open. Null in a gap, and when there is no class. */
 export function classOf(classes: readonly ValueClass[], value: number): ValueClass | null {
-  const sorted = [...classes].sort((a, b) => a.min - b.min);
-  let found: ValueClass | null = null;
-  for (const each of sorted) if (found === null || value >= each.min) found = each;
-  if (found === null || found === sorted.at(-1)) return found;
-  return value < found.max ? found : null;
+  let found = classes[0] ?? null;
+  for (const each of classes) if (value >= each.min) found = each;
+  if (found === null) return null;
+  return value < found.max || found === classes.at(-1) ? found : null;
 }
 
-/** The shortest period that holds the hour; null when none does. */
+/** The shortest period that holds the hour, the first of equals; null when none does. */
 export function periodAt(periods: readonly TimePeriod[], hour: number): TimePeriod | null {
   let found: TimePeriod | null = null;
   for (const each of periods) {
@@ -201,53 +216,34 @@ function seasonOf(date: string): string {
 }
 
 /**
- * By the deviation of the last prices over their mean magnitude: below 10 % low, 30 % moderate, 100 % high.
+ * By the sample deviation of the last prices over their mean magnitude: below 10 % low, 30 % moderate, 100 %
+ * high, else extreme. Null for fewer than five.
  */
-function volatilityOf({ prices }: RecentPrices): string | null {
-  if (prices.length < PRICES_WANTED) return null;
-  const { deviation } = spreadOf(prices);
-  const magnitude = spreadOf(prices.map(Math.abs)).mean;
-  const ratio = magnitude === 0 ? 0 : deviation / magnitude;
+function volatilityOf(prices: readonly number[]): string | null {
+  const count = prices.length;
+  if (count < PRICES_WANTED) return null;
+  let total = 0;
+  let magnitude = 0;
+  for (const price of prices) {
+    total += price;
+    magnitude += Math.abs(price);
+  }
+  const mean = total / count;
+  let squares = 0;
+  for (const price of prices) squares += (price - mean) * (price - mean);
+  const ratio = magnitude === 0 ? 0 : Math.sqrt(squares / (count - 1)) / (magnitude / count);
   if (ratio < 0.1) return 'low_volatility';
   if (ratio < 0.3) return 'moderate_volatility';
   return ratio < 1 ? 'high_volatility' : 'extreme_volatility';
 }
 
-/** A trade by its quantity (MWh), a price by how many look at its location. */
-function liquidityOf(kind: ReturnType<typeof locationKind>, quantity: number | null): string {
-  if (quantity !== null)
-    return quantity >= 1_000 ? 'high_liquidity' : quantity >= 100 ? 'medium_liquidity' : 'low_liquidity';
-  return kind === 'hub' ? 'high_liquidity' : kind === 'node' ? 'medium_liquidity' : 'low_liquidity';
-}
-
-interface Found {
-  readonly kind: ReturnType<typeof locationKind>;
-  readonly period: TimePeriod | null;
-  readonly priceClass: ValueClass | null;
-  readonly quantityClass: ValueClass | null;
-}
-
-function tagsOf(
-  options: EnrichmentOptions,
-  market: MarketTaxonomy,
-  tick: ReadableTick,
-  found: Found,
-): string[] {
-  const { tagging, defaults } = options;
-  const tags = new Set<string>();
-  const add = (on: boolean, own: readonly string[], otherwise: readonly string[]): void => {
-    if (on) for (const tag of own.length > 0 ? own : otherwise) tags.add(tag);
-  };
-  add(tagging.marketSpecific, [tick.market.toLowerCase()], []);
-  add(tagging.dataTypeSpecific, market.instruments[typeKey(tick.instrument_type)], defaults.instruments);
-  add(tagging.locationBased, market.locations[found.kind], defaults.locations);
-  add(tagging.priceBased && tick.price !== null, found.priceClass?.tags ?? [], defaults.priceRanges);
-  const sized = tagging.quantityBased && tick.quantity !== null;
-  add(sized, found.quantityClass?.tags ?? [], defaults.quantityRanges);
-  add(tagging.timeBased, found.period?.tags ?? [], defaults.timePeriods);
-  return [...tags];
-}
-
-function typeKey(type: InstrumentType): Exclude<InstrumentType, 'lmp'> {
-  return type === 'lmp' ? 'market_price' : type;
+/**
+ * A traded instrument by the mean of its last quantities (MWh), a priced one by how many look at its place.
+ */
+function liquidityOf(quantities: readonly number[], kind: LocationKind): string {
+  if (quantities.length === 0) {
+    return kind === 'hub' ? 'high_liquidity' : kind === 'node' ? 'medium_liquidity' : 'low_liquidity';
+  }
+  const mean = quantities.reduce((sum, each) => sum + each, 0) / quantities.length;
+  return mean >= 1_000 ? 'high_liquidity' : mean >= 100 ? 'medium_liquidity' : 'low_liquidity';
 }

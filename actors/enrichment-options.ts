@@ -24,9 +24,11 @@ export type LocationKind = 'hub' | 'node' | 'default';
 
 export interface MarketTaxonomy {
   readonly spec: MarketSpec;
-  readonly region: string;
+  /** Null for a market that the taxonomy does not name. */
+  readonly region: string | null;
   readonly instruments: Readonly<Record<Exclude<InstrumentType, 'lmp'>, readonly string[]>>;
   readonly locations: Readonly<Record<LocationKind, readonly string[]>>;
+  /** Disjoint, ascending; so the quantity classes. */
   readonly priceClasses: readonly ValueClass[];
   readonly quantityClasses: readonly ValueClass[];
   readonly periods: readonly TimePeriod[];
@@ -48,7 +50,7 @@ export interface EnrichmentOptions {
     readonly timeBased: boolean;
     readonly locationBased: boolean;
   };
-  /** Tags of records whose market has none of its own. */
+  /** Tags of a thing that the market's own taxonomy says nothing of. */
   readonly defaults: {
     readonly instruments: readonly string[];
     readonly locations: readonly string[];

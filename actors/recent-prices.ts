@@ -36,6 +36,13 @@ export function withPrice(of: RecentPrices, timeMs: number, price: number, most:
   return extra <= 0 ? { times, prices } : { times: times.slice(extra), prices: prices.slice(extra) };
 }
 
+/** Values of earlier event time than `timeMs`, ascending by it. */
+export function valuesBefore(of: RecentPrices, timeMs: number): readonly number[] {
+  let end = of.times.length;
+  while (end > 0 && (of.times[end - 1] ?? 0) >= timeMs) end -= 1;
+  return end === of.prices.length ? of.prices : of.prices.slice(0, end);
+}
+
 export function packPrices(of: RecentPrices): Uint8Array {
   const bytes = new Uint8Array(HEAD + of.times.length * ROW);
   const view = new DataView(bytes.buffer);

@@ -209,6 +209,7 @@ export const curves: Table = {
   orderBy: 'market, run, location, curve_type, hour_start',
 };
 
+/** Assessed again in another month, the same record must still meet its row: so event time partitions. */
 export const anomalies: Table = {
   name: 'gold_data_quality_anomalies',
   columns: [
@@ -242,8 +243,8 @@ export const anomalies: Table = {
     text('metadata'),
     instant('detected_at'),
   ],
-  engine: 'ReplacingMergeTree()',
-  partitionBy: 'toYYYYMM(detected_at)',
+  engine: 'ReplacingMergeTree(detected_at)',
+  partitionBy: 'toYYYYMM(occurred_at)',
   orderBy: 'market, event_id',
   nested: false,
   where: null,
@@ -264,8 +265,8 @@ export const scores: Table = {
     count('anomaly_count', 'UInt16'),
     instant('assessed_at'),
   ],
-  engine: 'ReplacingMergeTree()',
-  partitionBy: 'toYYYYMM(assessed_at)',
+  engine: 'ReplacingMergeTree(assessed_at)',
+  partitionBy: 'toYYYYMM(occurred_at)',
   orderBy: 'market, instrument_id, event_id',
   nested: false,
   where: null,

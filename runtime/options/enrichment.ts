@@ -59,7 +59,7 @@ export function enrichmentOptions(config: Config, markets: readonly MarketSpec[]
 function noTaxonomy(spec: MarketSpec): MarketTaxonomy {
   return {
     spec,
-    region: 'unknown',
+    region: null,
     instruments: { trade: [], curve: [], market_price: [] },
     locations: { hub: [], node: [], default: [] },
     priceClasses: [],

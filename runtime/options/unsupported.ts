@@ -35,6 +35,11 @@ function limits({ normalization, quality }: Config): string[] {
     found.push(
       `field_validation.delivery_hour.max ${hours}: read as ${HOURS_MAX}, the repeated hour in fall`,
     );
+  const { min_samples_for_detection: samples, price_buffer_size: held } = quality.anomaly_detection;
+  if (samples > held)
+    found.push(
+      `min_samples_for_detection ${samples} is above price_buffer_size ${held}: nothing is detected`,
+    );
   const { numeric_precision: places } = normalization.global.transformations;
   if (places > PRECISION_MAX)
     found.push(`transformations.numeric_precision ${places}: at most ${PRECISION_MAX} places are kept`);
