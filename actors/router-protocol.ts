@@ -31,6 +31,7 @@ export interface RouterSettings extends WorkSettings {
 export interface RouterState {
   readonly phase: 'polling' | 'folding' | 'committing' | 'backing-off' | 'paused' | 'stopped';
   readonly position: number;
+  /** Number of the read or batch in flight; an answer to another one is ignored. */
   readonly seq: number;
   readonly work: Work | null;
   readonly ledgers: Ledgers;
@@ -52,9 +53,15 @@ export interface RouterState {
 
 export type RouterMessage =
   | { readonly kind: 'start' }
-  | { readonly kind: 'polled'; readonly batch: Batch; readonly nowMs: number }
+  | { readonly kind: 'polled'; readonly seq: number; readonly batch: Batch; readonly nowMs: number }
   /** What the parking topic holds of an instrument, from where it was drained to; empty: it is released. */
-  | { readonly kind: 'parked'; readonly instrument: string; readonly batch: Batch; readonly nowMs: number }
+  | {
+      readonly kind: 'parked';
+      readonly seq: number;
+      readonly instrument: string;
+      readonly batch: Batch;
+      readonly nowMs: number;
+    }
   | { readonly kind: 'folded'; readonly reply: FoldReply }
   | { readonly kind: 'deferred'; readonly seq: number; readonly result: DirectResult }
   | { readonly kind: 'committed'; readonly seq: number; readonly outcome: CommitOutcome }
@@ -68,14 +75,20 @@ export type RouterMessage =
   | { readonly kind: 'drain' };
 
 export type RouterEffect =
-  | { readonly kind: 'poll'; readonly position: number }
+  /** Answers when there is something; the next read of any kind makes it void. */
+  | { readonly kind: 'poll'; readonly seq: number; readonly position: number }
   | { readonly kind: 'fold'; readonly instrument: string; readonly message: FoldMessage }
   | { readonly kind: 'defer'; readonly seq: number; readonly batch: Batch; readonly nowMs: number }
   | { readonly kind: 'commit'; readonly seq: number; readonly commit: Commit }
   /** The batch is committed: these are the slots of its instruments now. */
   | { readonly kind: 'settle'; readonly slots: ReadonlyMap<string, Slot> }
   | { readonly kind: 'back-off'; readonly seq: number; readonly attempt: number; readonly cause: string }
-  | { readonly kind: 'read-parked'; readonly instrument: string; readonly fromOffset: number }
+  | {
+      readonly kind: 'read-parked';
+      readonly seq: number;
+      readonly instrument: string;
+      readonly fromOffset: number;
+    }
   | { readonly kind: 'report'; readonly reply: FoldReply }
   | { readonly kind: 'progress'; readonly work: Work }
   | { readonly kind: 'paused'; readonly cause: string }

@@ -61,11 +61,9 @@ export function routerBehaviour(
       case 'start':
         return state.phase === 'paused' ? next(state) : idle(state);
       case 'polled':
-        return state.phase === 'polling' ? begin(state, liveWork(message, settings), settings) : idle(state);
+        return awaited(state, message) ? begin(state, liveWork(message, settings), settings) : idle(state);
       case 'parked':
-        return state.phase === 'polling'
-          ? begin(state, parkedWork(message, settings), settings)
-          : idle(state);
+        return awaited(state, message) ? begin(state, parkedWork(message, settings), settings) : idle(state);
       case 'folded':
         return folded(state, message.reply);
       case 'deferred':
@@ -81,13 +79,17 @@ export function routerBehaviour(
       case 'release':
         return release(state, message.instrument);
       case 'pause':
-        return idle({ ...state, held: true });
+        return pause({ ...state, held: true });
       case 'resume':
         return resume({ ...state, held: false }, 'an operator says so');
       case 'drain':
         return drain(state);
     }
   };
+}
+
+function awaited(state: RouterState, answer: { readonly seq: number }): boolean {
+  return state.phase === 'polling' && answer.seq === state.seq;
 }
 
 function liveWork(
@@ -109,16 +111,18 @@ function idle(state: RouterState): RouterStep {
 function next(state: RouterState): RouterStep {
   const free: RouterState = { ...state, work: null, pending: null };
   if (state.draining) return stopped(free, 'drained');
+  const seq = state.seq + 1;
   const [instrument] = state.toRelease;
   if (instrument !== undefined) {
     const fromOffset = state.quarantines.get(instrument)?.fromOffset ?? 0;
     return {
-      state: { ...free, phase: 'polling' },
-      effects: [{ kind: 'read-parked', instrument, fromOffset }],
+      state: { ...free, seq, phase: 'polling' },
+      effects: [{ kind: 'read-parked', seq, instrument, fromOffset }],
     };
   }
   if (state.held) return idle({ ...free, phase: 'paused' });
-  return { state: { ...free, phase: 'polling' }, effects: [{ kind: 'poll', position: state.position }] };
+  const { position } = state;
+  return { state: { ...free, seq, phase: 'polling' }, effects: [{ kind: 'poll', seq, position }] };
 }
 
 function begin(state: RouterState, work: Work, settings: RouterSettings): RouterStep {
@@ -251,9 +255,19 @@ function respawned(state: RouterState, instrument: string, settings: RouterSetti
   return { state, effects: [{ kind: 'fold', instrument, message }] };
 }
 
+/** A router that waits for live records turns to the parked ones at once. */
 function release(state: RouterState, instrument: string): RouterStep {
   if (!isActive(state.quarantines, instrument) || state.toRelease.includes(instrument)) return idle(state);
-  return resume({ ...state, toRelease: [...state.toRelease, instrument] }, `${instrument} is being released`);
+  const asked: RouterState = { ...state, toRelease: [...state.toRelease, instrument] };
+  return waitsForLive(state) ? next(asked) : resume(asked, `${instrument} is being released`);
+}
+
+function waitsForLive({ phase, toRelease }: RouterState): boolean {
+  return phase === 'polling' && toRelease.length === 0;
+}
+
+function pause(state: RouterState): RouterStep {
+  return idle(waitsForLive(state) ? { ...state, phase: 'paused', seq: state.seq + 1 } : state);
 }
 
 /** Goes on if the router stands still; otherwise the news is taken up after the batch in flight. */

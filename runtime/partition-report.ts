@@ -2,6 +2,7 @@
 // with the cause, what was decided, and the budget that is left.
 
 import type { FoldReply } from '../actors/instrument.ts';
+import type { Quarantine } from '../actors/quarantine.ts';
 import type { Directory } from './directory.ts';
 import type { RecordEvent } from './views.ts';
 
@@ -48,4 +49,10 @@ export function reportRelease(ports: ReportPorts, service: string, instrument: s
     decision,
     budget_left: null,
   });
+}
+
+/** A quarantine goes on after a restart; what put it there may have been told by a process that is gone. */
+export function reportRestored(ports: ReportPorts, service: string, id: string, of: Quarantine): void {
+  const cause = `in quarantine since ${new Date(of.sinceMs).toISOString()}, ${of.parked} records are parked`;
+  ports.record({ kind: 'quarantine', service, actor: id, cause, decision: PARKED, budget_left: null });
 }

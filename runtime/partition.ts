@@ -18,7 +18,7 @@ import type { Directory, SlotOwner } from './directory.ts';
 import type { Address, Clock, Draw, Host } from './host.ts';
 import type { Log, Member, TopicPartition } from './log/log.ts';
 import { readParked } from './parking.ts';
-import { reportFold, reportRelease } from './partition-report.ts';
+import { reportFold, reportRelease, reportRestored } from './partition-report.ts';
 import type { Restored } from './restore.ts';
 import type { RecordEvent } from './views.ts';
 
@@ -53,6 +53,7 @@ export class Partition implements SlotOwner {
   readonly #drained = Promise.withResolvers<void>();
   readonly #address: Address<RouterMessage>;
   #state: RouterState;
+  #reading = new AbortController();
   #committing: Promise<unknown> = Promise.resolve();
   #sinceMs: number;
 
@@ -103,10 +104,11 @@ export class Partition implements SlotOwner {
   }
 
   start(): void {
+    const slotKey = this.slotKey;
     for (const [id, entry] of this.#restored.router.quarantines) {
-      const slotKey = this.slotKey;
-      if (entry.active && slotKey !== null)
-        this.#ports.directory.resident(id, slotKey).quarantined.add(slotKey);
+      if (!entry.active || slotKey === null) continue;
+      this.#ports.directory.resident(id, slotKey).quarantined.add(slotKey);
+      reportRestored(this.#ports, this.#plan.settings.service, id, entry);
     }
     this.#address.tell({ kind: 'start' });
   }
@@ -166,7 +168,7 @@ export class Partition implements SlotOwner {
   #perform(effect: RouterEffect): void {
     switch (effect.kind) {
       case 'poll':
-        return this.#answer(this.#poll(effect.position));
+        return this.#answer(this.#poll(effect));
       case 'fold':
         return this.#ports.directory.fold(effect.instrument, effect.message);
       case 'defer':
@@ -178,7 +180,7 @@ export class Partition implements SlotOwner {
       case 'back-off':
         return this.#backOff(effect);
       case 'read-parked':
-        return this.#answer(this.#readParked(effect.instrument, effect.fromOffset));
+        return this.#answer(this.#readParked(effect));
       case 'report':
         return this.#report(effect.reply);
       case 'progress':
@@ -208,8 +210,8 @@ export class Partition implements SlotOwner {
     );
   }
 
-  async #poll(position: number): Promise<RouterMessage | null> {
-    const { signal } = this.#stop;
+  async #poll({ seq, position }: Extract<RouterEffect, { kind: 'poll' }>): Promise<RouterMessage | null> {
+    const signal = this.#newRead();
     this.#member.seek(this.of, position);
     while (!signal.aborted) {
       const waiter = new AbortController();
@@ -221,12 +223,19 @@ export class Partition implements SlotOwner {
           continue;
         }
         this.#sinceMs = this.#ports.clock.nowMs();
-        return { kind: 'polled', batch, nowMs: this.#sinceMs };
+        return { kind: 'polled', seq, batch, nowMs: this.#sinceMs };
       } finally {
         waiter.abort();
       }
     }
     return null;
+  }
+
+  /** Ends the wait of the read before. */
+  #newRead(): AbortSignal {
+    this.#reading.abort();
+    this.#reading = new AbortController();
+    return AbortSignal.any([this.#stop.signal, this.#reading.signal]);
   }
 
   async #defer(effect: Extract<RouterEffect, { kind: 'defer' }>): Promise<RouterMessage> {
@@ -252,11 +261,13 @@ export class Partition implements SlotOwner {
     this.#ports.clock.after(delayMs, () => this.tell({ kind: 'retry', seq: effect.seq }));
   }
 
-  async #readParked(instrument: string, fromOffset: number): Promise<RouterMessage> {
+  async #readParked(effect: Extract<RouterEffect, { kind: 'read-parked' }>): Promise<RouterMessage> {
+    this.#newRead();
+    const { seq, instrument, fromOffset } = effect;
     const topic = this.#plan.settings.parkingTopic;
     const of = { topic, partition: this.of.partition };
     const batch = await readParked(this.#ports.log, of, instrument, fromOffset, this.#plan.recordsMax);
-    return { kind: 'parked', instrument, batch, nowMs: this.#ports.clock.nowMs() };
+    return { kind: 'parked', seq, instrument, batch, nowMs: this.#ports.clock.nowMs() };
   }
 
   #report(reply: FoldReply): void {

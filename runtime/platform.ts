@@ -139,7 +139,11 @@ export class Platform {
     if (resident === undefined) return 'unknown';
     if (resident.quarantined.size === 0) return 'not_quarantined';
     for (const group of this.groups.values()) {
-      for (const partition of group.partitions()) partition.tell({ kind: 'release', instrument });
+      for (const partition of group.partitions()) {
+        const { slotKey } = partition;
+        if (slotKey !== null && resident.quarantined.has(slotKey))
+          partition.tell({ kind: 'release', instrument });
+      }
     }
     return 'released';
   }

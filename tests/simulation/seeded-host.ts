@@ -29,7 +29,8 @@ export function seededDraw(seed: number): () => number {
   };
 }
 
-export function seededHost(seed: number): SeededHost {
+/** `crashes` says of an actor's path whether it crashes now, outside of its behaviour. */
+export function seededHost(seed: number, crashes: (path: string) => boolean = () => false): SeededHost {
   const draw = seededDraw(seed);
   const nodes = new Map<string, Node>();
   const nodeOf = new WeakMap<Address<never>, Node>();
@@ -66,6 +67,7 @@ export function seededHost(seed: number): SeededHost {
       let state = spec.initial;
       const run = (message: Message): void => {
         try {
+          if (crashes(path)) throw new Error('simulated crash');
           const next = spec.behaviour(state, message);
           state = next.state;
           for (const effect of next.effects) spec.perform(effect, address);

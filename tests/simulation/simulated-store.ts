@@ -1,0 +1,164 @@
+// What the simulated log holds, as plain as can be: arrays of records, maps of state and offsets, and the
+// coordinator of each group. It is the brokers' side, so it outlives every process. A transaction is one
+// call: nothing of it is seen before, all of it after.
+
+import { type Batch, NEWLINE, type Outgoing, recordsOf, type StateChange } from '../../actors/batch.ts';
+import type { TopicPartition, TopicSpec } from '../../runtime/log/log.ts';
+import { keyHash } from '../../runtime/log/murmur2.ts';
+
+export interface StoredRecord {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly timestampMs: number;
+}
+
+/** Null: an offset that a transaction's marker takes. */
+type Entry = StoredRecord | null;
+
+export interface Seat {
+  readonly listener: (partitions: readonly TopicPartition[], generation: number) => void;
+  owned: readonly TopicPartition[];
+}
+
+interface Coordinator {
+  readonly partitions: readonly TopicPartition[];
+  readonly seats: Seat[];
+  generation: number;
+}
+
+export const VALUE_BYTES_MAX = 1_000_000;
+const encoder = new TextEncoder();
+export const placeOf = (of: TopicPartition): string => `${of.topic}/${of.partition}`;
+
+export class SimulatedStore {
+  readonly topics = new Map<string, TopicSpec>();
+  readonly #entries = new Map<string, Entry[]>();
+  readonly #state = new Map<string, Map<string, Uint8Array>>();
+  readonly #offsets = new Map<string, number>();
+  readonly #groups = new Map<string, Coordinator>();
+
+  /** `markers` offsets are taken by each transaction on each partition that it writes. */
+  constructor(readonly markers: number) {}
+
+  spec(topic: string): TopicSpec {
+    const found = this.topics.get(topic);
+    if (found === undefined) throw new RangeError(`topic ${topic} does not exist`);
+    return found;
+  }
+
+  entries(of: TopicPartition): Entry[] {
+    const { partitions } = this.spec(of.topic);
+    if (of.partition < 0 || of.partition >= partitions) throw new RangeError(`no partition ${placeOf(of)}`);
+    const found = this.#entries.get(placeOf(of));
+    if (found !== undefined) return found;
+    const made: Entry[] = [];
+    this.#entries.set(placeOf(of), made);
+    return made;
+  }
+
+  end(of: TopicPartition): number {
+    return this.entries(of).length;
+  }
+
+  state(owner: string): Map<string, Uint8Array> {
+    const found = this.#state.get(owner);
+    if (found !== undefined) return found;
+    const made = new Map<string, Uint8Array>();
+    this.#state.set(owner, made);
+    return made;
+  }
+
+  committed(group: string, of: TopicPartition): number {
+    return this.#offsets.get(`${group} ${placeOf(of)}`) ?? 0;
+  }
+
+  setCommitted(group: string, of: TopicPartition, offset: number): void {
+    this.#offsets.set(`${group} ${placeOf(of)}`, offset);
+  }
+
+  /** Outputs and state at once. Throws a RangeError for what cannot be stored, and stores nothing then. */
+  transact(
+    owner: string,
+    outputs: readonly Outgoing[],
+    state: readonly StateChange[],
+    nowMs: number,
+  ): Set<string> {
+    const written: (readonly [TopicPartition, StoredRecord])[] = [];
+    for (const { topic, key, value, partition } of outputs) {
+      const { partitions } = this.spec(topic);
+      const of = { topic, partition: partition ?? keyHash(key) % partitions };
+      for (const each of recordsOf(value)) {
+        const bytes = typeof each === 'string' ? encoder.encode(each) : each.slice();
+        if (bytes.length > VALUE_BYTES_MAX) throw new RangeError(`a record of ${bytes.length} bytes`);
+        written.push([of, { key, value: bytes, timestampMs: nowMs }]);
+      }
+    }
+    for (const [of, record] of written) this.entries(of).push(record);
+    for (const place of new Set(written.map(([of]) => placeOf(of)))) {
+      for (let n = 0; n < this.markers; n += 1) this.#entries.get(place)?.push(null);
+    }
+    for (const { key, value } of state) {
+      if (value === null) this.state(owner).delete(key);
+      else this.state(owner).set(key, value.slice());
+    }
+    return new Set(written.map(([of]) => of.topic));
+  }
+
+  batch(of: TopicPartition, fromOffset: number, recordsMax: number): Batch | null {
+    const entries = this.entries(of);
+    const found: (readonly [number, StoredRecord])[] = [];
+    for (let at = Math.max(0, fromOffset); at < entries.length && found.length < recordsMax; at += 1) {
+      const entry = entries[at];
+      if (entry !== null && entry !== undefined) found.push([at, entry]);
+    }
+    return found.length === 0 ? null : batchOf(of, found);
+  }
+
+  coordinator(group: string, topics: readonly string[]): Coordinator {
+    const found = this.#groups.get(group);
+    if (found !== undefined) return found;
+    const partitions = topics.flatMap((topic) =>
+      Array.from({ length: this.spec(topic).partitions }, (_, partition) => ({ topic, partition })),
+    );
+    const made: Coordinator = { partitions, seats: [], generation: 0 };
+    this.#groups.set(group, made);
+    return made;
+  }
+
+  partitionsOf(group: string): readonly TopicPartition[] {
+    return this.#groups.get(group)?.partitions ?? [];
+  }
+
+  /** Splits the partitions anew over the seats of a group; who lost one is fenced from here on. */
+  rebalance(of: Coordinator): void {
+    of.generation += 1;
+    for (const [n, seat] of of.seats.entries()) {
+      seat.owned = of.partitions.filter((_, at) => (at + of.generation) % of.seats.length === n);
+      seat.listener(seat.owned, of.generation);
+    }
+  }
+}
+
+function batchOf(of: TopicPartition, records: readonly (readonly [number, StoredRecord])[]): Batch {
+  const at = (index: number): readonly [number, StoredRecord] => {
+    const found = records[index];
+    if (found === undefined) throw new RangeError(`no record ${index}`);
+    return found;
+  };
+  return {
+    ...of,
+    count: records.length,
+    nextOffset: at(records.length - 1)[0] + 1,
+    offset: (index) => at(index)[0],
+    key: (index) => at(index)[1].key,
+    value: (index) => at(index)[1].value,
+    timestampMs: (index) => at(index)[1].timestampMs,
+    lines: (from, to) =>
+      records.slice(from, to).map(([, record]) => {
+        const bytes = new Uint8Array(record.value.length + 1);
+        bytes.set(record.value);
+        bytes[record.value.length] = NEWLINE;
+        return { bytes, zstd: false };
+      }),
+  };
+}
