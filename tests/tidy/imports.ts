@@ -42,7 +42,7 @@ interface Owner {
 
 export const OWNERS: readonly Owner[] = [
   { library: /^nact$/, files: /^runtime\/actor-system\.ts$/ },
-  { library: /^kafkajs$/, files: /^runtime\/log\/kafka\.ts$/ },
+  { library: /^kafkajs(\/|$)/, files: /^runtime\/log\/kafka[\w-]*\.(d\.)?ts$/ },
   { library: /^@clickhouse\/client$/, files: /^sinks\/clickhouse\.ts$/ },
   { library: /^ioredis$/, files: /^sinks\/redis\.ts$/ },
   { library: /^yaml$/, files: /^configs\//, single: true },

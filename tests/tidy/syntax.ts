@@ -40,6 +40,13 @@ function syntaxRule(name: string, visitors: (complain: Complain, source: Source)
   };
 }
 
+function ownForms(complain: Complain): VisitorObject {
+  return {
+    TSModuleDeclaration: (node) => complain(node, 'a namespace: use a file'),
+    ExportDefaultDeclaration: (node) => complain(node, 'a default export: name it'),
+  };
+}
+
 /** `a.b` of a member expression between two names, else null. */
 function dotted(node: Node): string | null {
   if (node.type !== 'MemberExpression' || node.object.type !== 'Identifier') return null;
@@ -80,10 +87,10 @@ const noCasts = syntaxRule('no-casts', (complain) => {
   };
 });
 
-const plainForms = syntaxRule('plain-forms', (complain) => ({
+/** A declaration of another's untyped files (`.d.ts`) names their forms as they are. */
+const plainForms = syntaxRule('plain-forms', (complain, { path }) => ({
+  ...(path.endsWith('.d.ts') ? {} : ownForms(complain)),
   TSEnumDeclaration: (node) => complain(node, 'an enum: use a union of strings'),
-  TSModuleDeclaration: (node) => complain(node, 'a namespace: use a file'),
-  ExportDefaultDeclaration: (node) => complain(node, 'a default export: name it'),
   ExportAllDeclaration: (node) => complain(node, '`export *` makes a barrel: import where it is declared'),
   Decorator: (node) => complain(node, 'a decorator: call a function'),
   ClassDeclaration: inheritance(complain),
