@@ -1,0 +1,185 @@
+// Numbers and strings as Kafka's protocol writes them: big-endian, and zigzag varints inside record batches.
+// Writers grow; readers throw a RangeError past the end.
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export class BytesWriter {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #used = 0;
+
+  constructor(bytesAtFirst = 256) {
+    this.#bytes = new Uint8Array(bytesAtFirst);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  get length(): number {
+    return this.#used;
+  }
+
+  get written(): Uint8Array {
+    return this.#bytes.subarray(0, this.#used);
+  }
+
+  int8(value: number): this {
+    this.#room(1);
+    this.#view.setInt8(this.#used, value);
+    this.#used += 1;
+    return this;
+  }
+
+  int16(value: number): this {
+    this.#room(2);
+    this.#view.setInt16(this.#used, value);
+    this.#used += 2;
+    return this;
+  }
+
+  int32(value: number): this {
+    this.#room(4);
+    this.#view.setInt32(this.#used, value);
+    this.#used += 4;
+    return this;
+  }
+
+  uint32(value: number): this {
+    return this.int32(value | 0);
+  }
+
+  int64(value: bigint | number): this {
+    this.#room(8);
+    this.#view.setBigInt64(this.#used, BigInt(value));
+    this.#used += 8;
+    return this;
+  }
+
+  string(value: string | null): this {
+    if (value === null) return this.int16(-1);
+    const bytes = encoder.encode(value);
+    return this.int16(bytes.length).raw(bytes);
+  }
+
+  raw(value: Uint8Array): this {
+    this.#room(value.length);
+    this.#bytes.set(value, this.#used);
+    this.#used += value.length;
+    return this;
+  }
+
+  array<T>(values: readonly T[], write: (value: T) => void): this {
+    this.int32(values.length);
+    for (const value of values) write(value);
+    return this;
+  }
+
+  /** Zigzag varint of an integer of up to 53 bits. */
+  varint(value: number): this {
+    this.#room(8);
+    let left = value < 0 ? -value * 2 - 1 : value * 2;
+    while (left > 127) {
+      this.#bytes[this.#used] = (left % 128) | 128;
+      this.#used += 1;
+      left = Math.floor(left / 128);
+    }
+    this.#bytes[this.#used] = left;
+    this.#used += 1;
+    return this;
+  }
+
+  /** A length as varint, then the bytes; null is length −1. */
+  sized(value: string | Uint8Array | null): this {
+    if (value === null) return this.varint(-1);
+    if (typeof value !== 'string') return this.varint(value.length).raw(value);
+    const length = Buffer.byteLength(value);
+    this.varint(length);
+    this.#room(length);
+    encoder.encodeInto(value, this.#bytes.subarray(this.#used));
+    this.#used += length;
+    return this;
+  }
+
+  #room(more: number): void {
+    if (this.#used + more <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#used + more));
+    larger.set(this.#bytes.subarray(0, this.#used));
+    this.#bytes = larger;
+    this.#view = new DataView(larger.buffer);
+  }
+}
+
+export function varintSize(value: number): number {
+  let left = value < 0 ? -value * 2 - 1 : value * 2;
+  let size = 1;
+  while (left > 127) {
+    left = Math.floor(left / 128);
+    size += 1;
+  }
+  return size;
+}
+
+export class BytesReader {
+  at = 0;
+  readonly #view: DataView;
+
+  constructor(readonly bytes: Uint8Array) {
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get left(): number {
+    return this.bytes.length - this.at;
+  }
+
+  int8(): number {
+    this.at += 1;
+    return this.#view.getInt8(this.at - 1);
+  }
+
+  int16(): number {
+    this.at += 2;
+    return this.#view.getInt16(this.at - 2);
+  }
+
+  int32(): number {
+    this.at += 4;
+    return this.#view.getInt32(this.at - 4);
+  }
+
+  /** An offset or a time: exact up to 2⁵³. */
+  int64(): number {
+    return Number(this.bigint());
+  }
+
+  bigint(): bigint {
+    this.at += 8;
+    return this.#view.getBigInt64(this.at - 8);
+  }
+
+  string(): string | null {
+    const length = this.int16();
+    return length < 0 ? null : decoder.decode(this.raw(length));
+  }
+
+  raw(length: number): Uint8Array {
+    if (length > this.left) throw new RangeError(`${length} bytes wanted, ${this.left} left`);
+    this.at += length;
+    return this.bytes.subarray(this.at - length, this.at);
+  }
+
+  array<T>(read: () => T): T[] {
+    return Array.from({ length: Math.max(0, this.int32()) }, read);
+  }
+
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (;;) {
+      const byte = this.bytes[this.at];
+      if (byte === undefined) throw new RangeError('a varint past the end');
+      this.at += 1;
+      value += (byte & 127) * scale;
+      if (byte < 128) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+      scale *= 128;
+    }
+  }
+}
