@@ -1,0 +1,292 @@
+// Connections to the brokers, and who leads what: metadata and coordinators are kept until a request fails,
+// then asked for anew. One request is under way on a connection at a time (that is how brokers read them), so
+// whoever must not wait for others has a cluster of its own.
+
+import Broker from 'kafkajs/src/broker/index.js';
+import { createLogger } from 'kafkajs/src/loggers/index.js';
+import ConnectionPool, { type Exchange } from 'kafkajs/src/network/connectionPool.js';
+import socketFactory from 'kafkajs/src/network/socketFactory.js';
+import Encoder from 'kafkajs/src/protocol/encoder.js';
+import { BytesReader, BytesWriter } from './kafka-bytes.ts';
+import { asKafkaFault, errorType } from './kafka-fault.ts';
+import type { TopicPartition } from './log.ts';
+
+export interface KafkaConnection {
+  /** `host:port` of some brokers; the others are found through them. */
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly tls: {
+    readonly ca: string | null;
+    readonly cert: string | null;
+    readonly key: string | null;
+  } | null;
+  readonly sasl: {
+    readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+    readonly username: string;
+    readonly password: string;
+  } | null;
+  /** A request unanswered for this long has failed, and its connection with it. */
+  readonly requestTimeoutMs: number;
+}
+
+/** A request of ours, besides those that the client encodes. */
+export interface Request<T> {
+  readonly apiKey: number;
+  readonly apiName: string;
+  readonly apiVersion: number;
+  readonly body: BytesWriter;
+  readonly read: (answer: BytesReader) => T;
+  readonly timeoutMs?: number;
+}
+
+export interface Node {
+  readonly broker: Broker;
+  send<T>(request: Request<T>): Promise<T>;
+}
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Metadata {
+  readonly nodes: ReadonlyMap<number, Address>;
+  readonly controller: number;
+  /** Leaders by partition; −1: none now. */
+  readonly leaders: ReadonlyMap<string, readonly number[]>;
+}
+
+const CONNECT_MS_MAX = 3_000;
+const UNKNOWN_TOPIC = 3;
+const silent = createLogger({ level: 0, logCreator: () => () => {} });
+
+export class KafkaCluster {
+  readonly #options: KafkaConnection;
+  readonly #nodes = new Map<string, { readonly node: Node; close(): void }>();
+  readonly #topics = new Set<string>();
+  readonly #coordinators = new Map<string, Promise<Address>>();
+  #metadata: Promise<Metadata> | null = null;
+  #closed = false;
+
+  constructor(options: KafkaConnection) {
+    this.#options = options;
+  }
+
+  get target(): string {
+    return this.#options.brokers.join(',');
+  }
+
+  /** Runs a request; a failure forgets who leads what, and is thrown as a LogFault. */
+  async use<T>(what: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof RangeError) throw error;
+      this.stale();
+      throw asKafkaFault(error, what, this.target);
+    }
+  }
+
+  /** The broker that leads a partition. Throws when there is no such partition or no leader now. */
+  async leader(of: TopicPartition): Promise<Node> {
+    const leaders = await this.#leaders(of.topic);
+    const id = leaders[of.partition];
+    if (id === undefined) throw new Error(`no partition ${of.topic}/${of.partition}`);
+    const address = (await this.#known()).nodes.get(id);
+    if (address === undefined) throw new Error(`${of.topic}/${of.partition} has no leader now`);
+    return this.#node(address);
+  }
+
+  /** Number of partitions; 0: there is no such topic. */
+  async partitions(topic: string): Promise<number> {
+    return (await this.#leaders(topic)).length;
+  }
+
+  async coordinator(kind: 'group' | 'transaction', id: string): Promise<Node> {
+    const key = `${kind}/${id}`;
+    const found = this.#coordinators.get(key) ?? this.#findCoordinator(kind, id);
+    this.#coordinators.set(key, found);
+    return this.#node(await found);
+  }
+
+  async controller(): Promise<Node> {
+    const { controller, nodes } = await this.#known();
+    const address = nodes.get(controller);
+    return address === undefined ? this.any() : this.#node(address);
+  }
+
+  /** Any broker that answers: those known first, then the configured ones. */
+  async any(): Promise<Node> {
+    const metadata = await (this.#metadata ?? Promise.resolve(null)).catch(() => null);
+    const configured = this.#options.brokers.map((each) => {
+      const cut = each.lastIndexOf(':');
+      return { host: each.slice(0, cut), port: Number(each.slice(cut + 1)) };
+    });
+    const addresses = [...(metadata?.nodes.values() ?? []), ...configured];
+    const failures: unknown[] = [];
+    for (const address of addresses) {
+      try {
+        return await this.#node(address);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    throw failures.at(-1) ?? new Error('no broker is configured');
+  }
+
+  /** Names of all topics but Kafka's own, as a broker answers now. */
+  async topics(): Promise<readonly string[]> {
+    const { leaders } = await (await this.any()).send(metadataRequest(null));
+    return [...leaders.keys()].filter((name) => !name.startsWith('__'));
+  }
+
+  stale(): void {
+    this.#metadata = null;
+    this.#coordinators.clear();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { close } of this.#nodes.values()) close();
+    this.#nodes.clear();
+  }
+
+  async #leaders(topic: string): Promise<readonly number[]> {
+    if (!this.#topics.has(topic)) {
+      this.#topics.add(topic);
+      this.#metadata = null;
+    }
+    return (await this.#known()).leaders.get(topic) ?? [];
+  }
+
+  #known(): Promise<Metadata> {
+    if (this.#metadata !== null) return this.#metadata;
+    const asked = this.#ask();
+    this.#metadata = asked;
+    asked.catch(() => {
+      if (this.#metadata === asked) this.#metadata = null;
+    });
+    return asked;
+  }
+
+  async #ask(): Promise<Metadata> {
+    this.#metadata = null;
+    return (await this.any()).send(metadataRequest([...this.#topics]));
+  }
+
+  async #findCoordinator(kind: 'group' | 'transaction', id: string): Promise<Address> {
+    const { broker } = await this.any();
+    const coordinatorType = kind === 'group' ? 0 : 1;
+    return (await broker.findGroupCoordinator({ groupId: id, coordinatorType })).coordinator;
+  }
+
+  async #node({ host, port }: Address): Promise<Node> {
+    if (this.#closed) throw new Error('the log is closed');
+    const key = `${host}:${port}`;
+    const found = this.#nodes.get(key) ?? this.#open(host, port, key);
+    try {
+      await found.node.broker.connect();
+    } catch (error) {
+      this.#drop(key);
+      throw error;
+    }
+    return found.node;
+  }
+
+  #open(host: string, port: number, key: string): { readonly node: Node; close(): void } {
+    const { clientId, tls, sasl, requestTimeoutMs } = this.#options;
+    const ssl =
+      tls === null ? null : Object.fromEntries(Object.entries(tls).filter((each) => each[1] !== null));
+    const pool = new ConnectionPool({
+      host,
+      port,
+      clientId,
+      ssl,
+      sasl,
+      logger: silent,
+      socketFactory: socketFactory(),
+      connectionTimeout: CONNECT_MS_MAX,
+      requestTimeout: requestTimeoutMs,
+      enforceRequestTimeout: true,
+    });
+    dropWhenBroken(pool, () => this.#drop(key));
+    const broker = new Broker({ connectionPool: pool, logger: silent, allowAutoTopicCreation: false });
+    const node = { broker, send: <T>(request: Request<T>) => pool.send(exchange(request)) };
+    const opened = { node, close: () => void pool.destroy().catch(() => {}) };
+    this.#nodes.set(key, opened);
+    return opened;
+  }
+
+  #drop(key: string): void {
+    this.#nodes.get(key)?.close();
+    this.#nodes.delete(key);
+  }
+}
+
+const BROKEN: ReadonlySet<string> = new Set([
+  'KafkaJSConnectionClosedError',
+  'KafkaJSConnectionError',
+  'KafkaJSRequestTimeoutError',
+]);
+
+/** A connection that broke, or left a request unanswered, is not used again. */
+function dropWhenBroken(pool: ConnectionPool, drop: () => void): void {
+  const send = pool.send.bind(pool);
+  pool.send = async (request) => {
+    try {
+      return await send(request);
+    } catch (error) {
+      if (BROKEN.has(errorType(error))) drop();
+      throw error;
+    }
+  };
+}
+
+function exchange<T>({ apiKey, apiName, apiVersion, body, read, timeoutMs }: Request<T>): Exchange<T> {
+  const encoded = new Encoder().writeBuffer(Buffer.from(body.written));
+  return {
+    request: { apiKey, apiName, apiVersion, encode: async () => encoded },
+    response: {
+      decode: async (answer) => ({ value: read(new BytesReader(answer)) }),
+      parse: async ({ value }) => value,
+    },
+    ...(timeoutMs === undefined ? {} : { requestTimeout: timeoutMs }),
+  };
+}
+
+/** Null: of all topics. */
+function metadataRequest(topics: readonly string[] | null): Request<Metadata> {
+  const body = new BytesWriter();
+  if (topics === null) body.int32(-1);
+  else body.array(topics, (topic) => body.string(topic));
+  body.int8(0);
+  return { apiKey: 3, apiName: 'Metadata', apiVersion: 4, body, read: readMetadata };
+}
+
+function readMetadata(answer: BytesReader): Metadata {
+  answer.int32();
+  const nodes = new Map<number, Address>();
+  answer.array(() => {
+    const id = answer.int32();
+    nodes.set(id, { host: answer.string() ?? '', port: answer.int32() });
+    answer.string();
+  });
+  answer.string();
+  const controller = answer.int32();
+  const leaders = new Map<string, readonly number[]>();
+  answer.array(() => {
+    const missing = answer.int16() === UNKNOWN_TOPIC;
+    const name = answer.string() ?? '';
+    answer.int8();
+    const found: number[] = [];
+    answer.array(() => {
+      answer.int16();
+      const partition = answer.int32();
+      found[partition] = answer.int32();
+      answer.array(() => answer.int32());
+      answer.array(() => answer.int32());
+    });
+    if (!missing) leaders.set(name, found);
+  });
+  return { nodes, controller, leaders };
+}

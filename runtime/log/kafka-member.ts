@@ -1,0 +1,195 @@
+// A member of a consumer group: its place in the group, a slot for each partition it owns, and the state that
+// stands beside them. A partition that stays over a rebalance keeps its slot; one that came back after others
+// may have owned it is a new one.
+
+import type { StateChange, TopicPartition } from '../../actors/batch.ts';
+import { changelogPart, changelogTopic, ownerOf, readChangelog } from './kafka-changelog.ts';
+import type { KafkaCluster } from './kafka-cluster.ts';
+import { Membership } from './kafka-membership.ts';
+import type { Outputs } from './kafka-outputs.ts';
+import { Slot, type SlotPorts } from './kafka-slot.ts';
+import type { TransactionOptions } from './kafka-transaction.ts';
+import type { Commit, CommitOutcome, Member } from './log.ts';
+
+export interface KafkaMemberOptions {
+  readonly group: string;
+  readonly worker: string;
+  readonly topics: readonly string[];
+  readonly startedMs: number;
+  readonly sessionMs: number;
+  readonly heartbeatMs: number;
+  readonly rebalanceMs: number;
+  readonly fetchBytesMax: number;
+  readonly transactions: TransactionOptions;
+  readonly outputs: Outputs;
+  readonly committed: (ends: ReadonlyMap<string, number>) => void;
+  readonly note: (cause: string) => void;
+}
+
+type Listener = (partitions: readonly TopicPartition[], generation: number) => void;
+
+const LOOK_MS = 500;
+const placeOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
+
+export class KafkaMember implements Member {
+  readonly #cluster: KafkaCluster;
+  readonly #options: KafkaMemberOptions;
+  readonly #membership: Membership;
+  readonly #slots = new Map<string, Slot>();
+  #generation = -1;
+  #listener: Listener | null = null;
+  #left: Promise<void> | null = null;
+
+  /** `groupCluster`: for joins and heartbeats alone. Both are closed with the member. */
+  constructor(cluster: KafkaCluster, groupCluster: KafkaCluster, options: KafkaMemberOptions) {
+    this.#cluster = cluster;
+    this.#options = options;
+    this.#membership = new Membership(groupCluster, {
+      ...options,
+      assigned: (partitions, generation, lost) => this.#assigned(partitions, generation, lost),
+    });
+  }
+
+  get group(): string {
+    return this.#options.group;
+  }
+
+  assigned(listener: Listener): void {
+    this.#listener = listener;
+    if (this.#generation >= 0) this.#tell();
+  }
+
+  async poll(of: TopicPartition, recordsMax: number) {
+    return (await this.#slots.get(placeOf(of))?.poll(recordsMax)) ?? null;
+  }
+
+  seek(of: TopicPartition, offset: number): void {
+    this.#slots.get(placeOf(of))?.seek(offset);
+  }
+
+  async committed(of: TopicPartition): Promise<number> {
+    return this.#slot(of).committed();
+  }
+
+  async commit(of: TopicPartition, { outputs, state, nextOffset }: Commit): Promise<CommitOutcome> {
+    const slot = this.#slots.get(placeOf(of));
+    if (slot === undefined) return 'fenced';
+    const parts = await this.#options.outputs.parts(this.#cluster, outputs);
+    const changes = this.#changes(of, state);
+    return slot.commit(changes === null ? parts : [...parts, changes], nextOffset);
+  }
+
+  async *state(of: TopicPartition): AsyncIterable<readonly [string, Uint8Array]> {
+    await this.#slot(of).ready();
+    yield* await readChangelog(this.#cluster, this.#changelog(of), ownerOf(of), this.#options.fetchBytesMax);
+  }
+
+  /** What this member committed itself, which the coordinator may tell a moment later. */
+  *offsets(): Iterable<readonly [place: string, offset: number]> {
+    for (const [place, { offset }] of this.#slots) if (offset !== null) yield [place, offset];
+  }
+
+  leave(): Promise<void> {
+    this.#left ??= this.#leave();
+    return this.#left;
+  }
+
+  async #leave(): Promise<void> {
+    for (const slot of this.#slots.values()) slot.closed = true;
+    this.#slots.clear();
+    await this.#membership.leave();
+    this.#cluster.close();
+  }
+
+  #slot(of: TopicPartition): Slot {
+    const slot = this.#slots.get(placeOf(of));
+    if (slot === undefined) throw new Error(`${this.group} does not own ${placeOf(of)}`);
+    return slot;
+  }
+
+  #changelog({ partition }: TopicPartition): TopicPartition {
+    return { topic: changelogTopic(this.group), partition };
+  }
+
+  #changes(of: TopicPartition, state: readonly StateChange[]) {
+    return state.length === 0 ? null : changelogPart(this.#changelog(of), ownerOf(of), state);
+  }
+
+  #assigned(partitions: readonly TopicPartition[], generation: number, lost: boolean): void {
+    if (this.#left !== null) return;
+    this.#generation = generation;
+    const wanted = new Set(partitions.map(placeOf));
+    for (const [place, slot] of this.#slots) {
+      if (!lost && wanted.has(place)) continue;
+      slot.closed = true;
+      this.#slots.delete(place);
+    }
+    if (lost && partitions.length > 0) this.#tell();
+    for (const of of partitions) {
+      if (!this.#slots.has(placeOf(of))) this.#slots.set(placeOf(of), new Slot(of, this.#slotPorts()));
+    }
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#listener?.(
+      [...this.#slots.values()].map((slot) => slot.of),
+      this.#generation,
+    );
+  }
+
+  #slotPorts(): SlotPorts {
+    const { group, transactions, fetchBytesMax, committed, note } = this.#options;
+    return {
+      cluster: this.#cluster,
+      group,
+      transactions,
+      fetchBytesMax,
+      committed,
+      note,
+      counted: (slot) => this.#counted(slot),
+      skipTo: (of, offset, token) => this.#skipTo(of, offset, token),
+      overtaken: (slot) => this.#reseat(slot),
+    };
+  }
+
+  /** Asks until the coordinator knows our seat, or the slot was taken from us. */
+  async #counted(slot: Slot): Promise<boolean> {
+    while (!slot.closed) {
+      const { changed } = this.#membership;
+      if (await this.#membership.known(this.#cluster)) return true;
+      await Promise.race([changed, Bun.sleep(LOOK_MS)]);
+    }
+    return false;
+  }
+
+  async #skipTo({ topic, partition }: TopicPartition, offset: number, metadata: string): Promise<boolean> {
+    const { seat } = this.#membership;
+    if (seat === null) return false;
+    const { group: groupId } = this.#options;
+    try {
+      const { broker } = await this.#cluster.coordinator('group', groupId);
+      await broker.offsetCommit({
+        groupId,
+        groupGenerationId: seat.generation,
+        memberId: seat.memberId,
+        topics: [{ topic, partitions: [{ partition, offset: String(offset), metadata }] }],
+      });
+      return true;
+    } catch {
+      // It only makes the lag look better: the next commit moves the offset as well.
+      return false;
+    }
+  }
+
+  /** Its owner starts again from what is committed. */
+  #reseat(slot: Slot): void {
+    const place = placeOf(slot.of);
+    if (this.#slots.get(place) !== slot) return;
+    this.#options.note(`another member went on with ${place}: it is restored`);
+    this.#slots.delete(place);
+    this.#tell();
+    this.#slots.set(place, new Slot(slot.of, this.#slotPorts()));
+    this.#tell();
+  }
+}

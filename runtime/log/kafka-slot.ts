@@ -1,0 +1,207 @@
+// One owned partition: its reading position and its commits. The committed offset, with the token of the
+// commit that put it there, is the one truth: after any failure a new epoch ends what was open, and then that
+// token says whether our commit is in (ours), is not (the one before), or somebody else went on (neither).
+//
+//   fresh ─▶ ready ─▶ committing ─▶ ready
+//              ▲          └─ failed ─▶ settling ─▶ committed | aborted ─▶ ready
+//              └──────────────────────────┘  └──▶ fenced: closed for good
+
+import type { KafkaCluster } from './kafka-cluster.ts';
+import { asKafkaFault } from './kafka-fault.ts';
+import { fetchPartition, firstOffset } from './kafka-fetch.ts';
+import { committedOffset } from './kafka-offsets.ts';
+import { batchOver, type Decoded } from './kafka-records.ts';
+import { type Part, type TransactionOptions, Transactions } from './kafka-transaction.ts';
+import type { Batch, CommitOutcome, TopicPartition } from './log.ts';
+
+export interface SlotPorts {
+  readonly cluster: KafkaCluster;
+  readonly group: string;
+  readonly transactions: TransactionOptions;
+  readonly fetchBytesMax: number;
+  /** Whether the group still counts us in; waits for the assignment when it is being made. */
+  readonly counted: (slot: Slot) => Promise<boolean>;
+  /** Moves the offset without a transaction, past what holds no records; refused to who is not a member. */
+  readonly skipTo: (of: TopicPartition, offset: number, token: string) => Promise<boolean>;
+  readonly committed: (ends: ReadonlyMap<string, number>) => void;
+  /** Another member went on from here: what the owner of this slot knows is not the truth any more. */
+  readonly overtaken: (slot: Slot) => void;
+  readonly note: (cause: string) => void;
+}
+
+const SETTLE_MS_MAX = 120_000;
+const PAUSE_MS = 50;
+const PAUSE_MS_MAX = 2_000;
+
+interface Pending {
+  readonly token: string;
+  readonly nextOffset: number;
+}
+
+export class Slot {
+  readonly #ports: SlotPorts;
+  #ready: Promise<void> | null = null;
+  #producer: Transactions | null = null;
+  #offset = 0;
+  #token = '';
+  #pending: Pending | null = null;
+  /** Null: from the committed offset. */
+  #position: number | null = null;
+  #held: { readonly decoded: Decoded; taken: number; count: number } | null = null;
+  closed = false;
+
+  constructor(
+    readonly of: TopicPartition,
+    ports: SlotPorts,
+  ) {
+    this.#ports = ports;
+  }
+
+  get place(): string {
+    return `${this.of.topic}/${this.of.partition}`;
+  }
+
+  /** The committed offset, once it is known. */
+  get offset(): number | null {
+    return this.#producer === null && this.#offset === 0 ? null : this.#offset;
+  }
+
+  /** Takes the partition over: ends what was open, learns where it stands. Again after a failure. */
+  async ready(): Promise<void> {
+    this.#ready ??= this.#takeOver();
+    try {
+      await this.#ready;
+    } catch (error) {
+      this.#ready = null;
+      throw error;
+    }
+    if (this.#pending !== null && !this.closed) await this.#settle();
+  }
+
+  async committed(): Promise<number> {
+    await this.ready();
+    return this.#offset;
+  }
+
+  seek(offset: number): void {
+    if (offset === this.#position) return;
+    this.#held = null;
+    this.#position = offset;
+  }
+
+  async poll(recordsMax: number): Promise<Batch | null> {
+    await this.ready();
+    while (this.#held === null) if (!(await this.#fetch())) return null;
+    const held = this.#held;
+    const batch = batchOver(this.of, held.decoded, held.taken, recordsMax);
+    held.taken += batch.count;
+    if (held.taken === held.count) this.#held = null;
+    this.#position = batch.nextOffset;
+    return batch;
+  }
+
+  async commit(parts: readonly Part[], nextOffset: number): Promise<CommitOutcome> {
+    if (this.closed) return 'fenced';
+    if (this.#ready === null || this.#pending === null) await this.ready();
+    else {
+      // The answer to this very commit is still owed: who asks again after a failure asks for the same.
+      const outcome = await this.#settle();
+      if (outcome !== 'aborted') return outcome;
+    }
+    const producer = this.#producer;
+    if (this.closed || producer === null) return 'fenced';
+    const pending = { token: crypto.randomUUID(), nextOffset };
+    this.#pending = pending;
+    try {
+      const ends = await producer.run(parts, { group: this.#ports.group, of: this.of, ...pending });
+      if (this.closed) return 'fenced';
+      this.#moved(pending);
+      this.#ports.committed(ends);
+      return 'committed';
+    } catch (error) {
+      this.#ports.cluster.stale();
+      this.#ports.note(asKafkaFault(error, `commit of ${this.place}`, this.#ports.cluster.target).message);
+      return this.#settle();
+    }
+  }
+
+  async #takeOver(): Promise<void> {
+    const found = await this.#newEpoch();
+    this.#token = found?.token ?? '';
+    this.#offset = found?.offset ?? (await firstOffset(this.#ports.cluster, this.of));
+  }
+
+  /** A new producer, and what is committed once it has fenced the old one. */
+  async #newEpoch() {
+    const { cluster, group, transactions } = this.#ports;
+    this.#producer = null;
+    const producer = new Transactions(cluster, `${group}/${this.place}`, transactions);
+    await cluster.use(`epoch of ${this.place}`, () => producer.init());
+    const found = await committedOffset(cluster, group, this.of);
+    this.#producer = producer;
+    return found;
+  }
+
+  /** What became of the pending commit. Throws a retryable LogFault when that stays unknown for long. */
+  async #settle(): Promise<CommitOutcome> {
+    const deadline = performance.now() + SETTLE_MS_MAX;
+    for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
+      try {
+        if (this.closed || !(await this.#ports.counted(this)) || this.closed) return 'fenced';
+        return await this.#verdict();
+      } catch (error) {
+        this.#ports.cluster.stale();
+        if (performance.now() > deadline) {
+          throw asKafkaFault(error, `outcome of a commit of ${this.place}`, this.#ports.cluster.target);
+        }
+        await Bun.sleep(pauseMs);
+      }
+    }
+  }
+
+  async #verdict(): Promise<CommitOutcome> {
+    const found = await this.#newEpoch();
+    const pending = this.#pending;
+    if (this.closed) return 'fenced';
+    if (pending !== null && found?.token === pending.token) {
+      this.#moved(pending);
+      return 'committed';
+    }
+    if ((found?.token ?? '') !== this.#token) {
+      this.closed = true;
+      this.#ports.overtaken(this);
+      return 'fenced';
+    }
+    this.#pending = null;
+    return 'aborted';
+  }
+
+  #moved({ token, nextOffset }: Pending): void {
+    this.#token = token;
+    this.#offset = nextOffset;
+    this.#pending = null;
+  }
+
+  /** False: there is nothing to read now. */
+  async #fetch(): Promise<boolean> {
+    const { cluster, fetchBytesMax, note } = this.#ports;
+    const from = this.#position ?? this.#offset;
+    this.#position = from;
+    const decoded = await fetchPartition(cluster, this.of, from, fetchBytesMax, (first) =>
+      note(`retention has overtaken ${this.place}: ${first - from} offsets from ${from} on are gone`),
+    );
+    if (this.#position !== from) return true;
+    const count = decoded.runs.reduce((sum, run) => sum + run.count, 0);
+    if (count > 0) this.#held = { decoded, taken: 0, count };
+    else if (decoded.nextOffset > from) await this.#skip(from, decoded.nextOffset);
+    else return false;
+    return true;
+  }
+
+  /** Markers and aborted records alone: the offset moves past them, so that an idle group's lag is 0. */
+  async #skip(from: number, to: number): Promise<void> {
+    this.#position = to;
+    if (from !== this.#offset || this.closed || this.#pending !== null) return;
+    if (await this.#ports.skipTo(this.of, to, this.#token)) this.#offset = to;
+  }
+}

@@ -1,0 +1,264 @@
+// The log on Apache Kafka 4: the port over consumer groups, transactions and compacted changelogs. A commit
+// is one transaction of the input partition's own transactional id: outputs, state and offset become visible
+// to `read_committed` readers together, and a member that lost the partition is fenced by that id.
+//
+//   member ─ membership (join, heartbeats) ─ slot a partition ─ transactions ─▶ brokers
+//          └ changelog (state)                            writer ─┘   watch, topics, plain reads
+//
+// Besides its own connections (metadata, plain reads, topics, writers) each member has two sets: one for
+// data, one for its place in the group.
+
+import { changelogTopic, WRITERS_CHANGELOG } from './kafka-changelog.ts';
+import { KafkaCluster, type KafkaConnection } from './kafka-cluster.ts';
+import type { Compression } from './kafka-codecs.ts';
+import { ends, fetchPartition, firstOffset, offsetAtTime, stableEnd } from './kafka-fetch.ts';
+import { KafkaMember } from './kafka-member.ts';
+import { committedOffsets } from './kafka-offsets.ts';
+import { Outputs } from './kafka-outputs.ts';
+import { batchOver } from './kafka-records.ts';
+import { createTopics, describeTopics, differs, type TopicPolicy } from './kafka-topics.ts';
+import { Watch } from './kafka-watch.ts';
+import { Writer } from './kafka-writer.ts';
+import type {
+  Batch,
+  Log,
+  Member,
+  Outgoing,
+  PartitionLag,
+  StateChange,
+  TopicPartition,
+  TopicSpec,
+} from './log.ts';
+import { LogFault } from './log-fault.ts';
+
+export interface KafkaLogOptions {
+  readonly connection: KafkaConnection;
+  readonly topics: TopicPolicy;
+  /** Stable over restarts, different for each process: decides which partitions it owns. */
+  readonly worker: string;
+  readonly compression: Compression;
+  /** A member that is not heard of for this long has lost its partitions. */
+  readonly sessionMs: number;
+  readonly heartbeatMs: number;
+  readonly rebalanceMs: number;
+  /** A transaction open for longer is ended by its coordinator. */
+  readonly transactionMs: number;
+  readonly fetchBytesMax: number;
+  readonly valueBytesMax: number;
+  readonly nowMs: () => number;
+  /** What went wrong and is being tried again. */
+  readonly note: (cause: string) => void;
+}
+
+const BATCH_BYTES_MAX = 900_000;
+const HEALTH_MS_MAX = 2_000;
+const VISIBLE_MS_MAX = 10_000;
+const VISIBLE_LOOK_MS = 2;
+const placeOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
+
+/** Nothing is connected before it is needed: brokers that are away are met by the first call. */
+export function openKafkaLog(options: KafkaLogOptions): Log {
+  return new KafkaLog(options);
+}
+
+class KafkaLog implements Log {
+  readonly #options: KafkaLogOptions;
+  readonly #cluster: KafkaCluster;
+  readonly #watched: KafkaCluster;
+  readonly #watch: Watch;
+  readonly #outputs: Outputs;
+  readonly #members = new Map<KafkaMember, { readonly group: string; readonly topics: readonly string[] }>();
+  readonly #writers = new Map<string, Writer>();
+  /** Ends of what this process committed, so that it reads its own writes. */
+  readonly #ends = new Map<string, number>();
+  #closed = false;
+
+  constructor(options: KafkaLogOptions) {
+    this.#options = options;
+    this.#cluster = new KafkaCluster(options.connection);
+    this.#watched = new KafkaCluster(options.connection);
+    this.#watch = new Watch(this.#watched);
+    this.#outputs = new Outputs(options.valueBytesMax);
+  }
+
+  async bootstrap(specs: readonly TopicSpec[]): Promise<{ created: string[]; differing: string[] }> {
+    this.#open();
+    const all = [...specs, { name: WRITERS_CHANGELOG, partitions: 1, retentionMs: null, compacted: true }];
+    const made = new Set(await createTopics(this.#cluster, all, this.#options.topics));
+    const names = specs.map(({ name }) => name);
+    const found = new Map((await describeTopics(this.#cluster, names)).map((spec) => [spec.name, spec]));
+    const isOther = (spec: TopicSpec): boolean => {
+      const there = found.get(spec.name);
+      return there === undefined || differs(spec, there);
+    };
+    return {
+      created: names.filter((name) => made.has(name)),
+      differing: specs.filter(isOther).map(({ name }) => name),
+    };
+  }
+
+  async topics(): Promise<readonly TopicSpec[]> {
+    const names = await this.#cluster.use('names of topics', () => this.#cluster.topics());
+    const specs = await describeTopics(this.#cluster, names);
+    return specs.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  async join(group: string, topics: readonly string[]): Promise<Member> {
+    this.#open();
+    const counts = await Promise.all(topics.map((topic) => this.#partitions(topic)));
+    const changelog = {
+      name: changelogTopic(group),
+      partitions: Math.max(1, ...counts),
+      retentionMs: null,
+      compacted: true,
+    };
+    await createTopics(this.#cluster, [changelog], this.#options.topics);
+    const { connection, worker, compression, transactionMs, nowMs } = this.#options;
+    const others = [...this.#members.values()].filter((each) => each.group === group).length;
+    const member = new KafkaMember(new KafkaCluster(connection), new KafkaCluster(connection), {
+      ...this.#options,
+      group,
+      topics,
+      worker: others === 0 ? worker : `${worker}#${others + 1}`,
+      startedMs: nowMs(),
+      transactions: { timeoutMs: transactionMs, compression, nowMs, batchBytesMax: BATCH_BYTES_MAX },
+      outputs: this.#outputs,
+      committed: this.#committed,
+    });
+    this.#members.set(member, { group, topics });
+    return member;
+  }
+
+  async append(writer: string, outputs: readonly Outgoing[], state: readonly StateChange[]): Promise<void> {
+    this.#open();
+    const parts = await this.#outputs.parts(this.#cluster, outputs);
+    await this.#writer(writer).append(parts, state);
+  }
+
+  async writerState(writer: string): Promise<ReadonlyMap<string, Uint8Array>> {
+    this.#open();
+    return this.#writer(writer).state();
+  }
+
+  /** Of the topics that a member of this process reads; of others, those that the group ever committed. */
+  async lag(group: string): Promise<readonly PartitionLag[]> {
+    const topics = [...this.#members.values()]
+      .filter((each) => each.group === group)
+      .flatMap((of) => of.topics);
+    const committed = await committedOffsets(this.#cluster, group);
+    const known = new Map(committed.map((each) => [placeOf(each), each.offset]));
+    for (const [member, { group: of }] of this.#members) {
+      if (of !== group) continue;
+      for (const [place, offset] of member.offsets())
+        known.set(place, Math.max(offset, known.get(place) ?? 0));
+    }
+    const partitions: TopicPartition[] = topics.length === 0 ? [...committed] : [];
+    for (const topic of new Set(topics)) {
+      const count = await this.#partitions(topic);
+      for (let partition = 0; partition < count; partition += 1) partitions.push({ topic, partition });
+    }
+    const found = await ends(this.#cluster, partitions);
+    return Promise.all(
+      partitions.map(async ({ topic, partition }) => {
+        const of = { topic, partition };
+        const from = known.get(placeOf(of)) ?? (await firstOffset(this.#cluster, of));
+        const end = Math.max(from, found.get(placeOf(of)) ?? from);
+        return { ...of, committed: from, end, lag: end - from };
+      }),
+    );
+  }
+
+  async offsetAt(of: TopicPartition, timestampMs: number): Promise<number> {
+    const end = await this.end(of);
+    const from = await offsetAtTime(this.#cluster, of, timestampMs);
+    for (let at = from < 0 ? end : from; at < end; ) {
+      const batch = await this.read(of, at, 1_000);
+      if (batch === null) return end;
+      for (let n = 0; n < batch.count; n += 1) {
+        if (batch.timestampMs(n) >= timestampMs) return batch.offset(n);
+      }
+      at = batch.nextOffset;
+    }
+    return end;
+  }
+
+  async read(of: TopicPartition, fromOffset: number, recordsMax: number): Promise<Batch | null> {
+    const { fetchBytesMax } = this.#options;
+    const own = this.#ends.get(placeOf(of)) ?? 0;
+    const deadline = performance.now() + VISIBLE_MS_MAX;
+    for (let at = fromOffset; ; ) {
+      const decoded = await fetchPartition(this.#cluster, of, at, fetchBytesMax, () => {});
+      const waits = decoded.stableEnd < own && performance.now() < deadline;
+      if (decoded.runs.length > 0 && !waits) return batchOver(of, decoded, 0, recordsMax);
+      if (waits) await Bun.sleep(VISIBLE_LOOK_MS);
+      else if (decoded.nextOffset > at) at = decoded.nextOffset;
+      else return null;
+    }
+  }
+
+  async end(of: TopicPartition): Promise<number> {
+    if (of.partition >= (await this.#partitions(of.topic)))
+      throw new RangeError(`${of.topic} has no ${of.partition}`);
+    const own = this.#ends.get(placeOf(of)) ?? 0;
+    const deadline = performance.now() + VISIBLE_MS_MAX;
+    for (;;) {
+      const end = await stableEnd(this.#cluster, of);
+      if (end >= own || performance.now() > deadline) return end;
+      await Bun.sleep(VISIBLE_LOOK_MS);
+    }
+  }
+
+  appended(topics: readonly string[], signal: AbortSignal): Promise<void> {
+    return this.#watch.appended(topics, signal);
+  }
+
+  /** The brokers apply retention themselves. */
+  async retain(): Promise<number> {
+    return 0;
+  }
+
+  async health(): Promise<string | null> {
+    if (this.#closed) return 'the log is closed';
+    const asked = this.#watched.use('metadata', () => this.#watched.topics());
+    const answer = asked.then(
+      () => null,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+    const late = Bun.sleep(HEALTH_MS_MAX).then(
+      () => `Kafka at ${this.#watched.target}: no answer within ${HEALTH_MS_MAX} ms`,
+    );
+    return Promise.race([answer, late]);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#watch.close();
+    await Promise.all([...this.#members.keys()].map((member) => member.leave()));
+    this.#cluster.close();
+    this.#watched.close();
+  }
+
+  readonly #committed = (found: ReadonlyMap<string, number>): void => {
+    for (const [place, end] of found) this.#ends.set(place, end);
+  };
+
+  #writer(name: string): Writer {
+    const { compression, transactionMs, nowMs, fetchBytesMax, note } = this.#options;
+    const transactions = { timeoutMs: transactionMs, compression, nowMs, batchBytesMax: BATCH_BYTES_MAX };
+    const ports = { cluster: this.#cluster, transactions, fetchBytesMax, committed: this.#committed, note };
+    const writer = this.#writers.get(name) ?? new Writer(name, ports);
+    this.#writers.set(name, writer);
+    return writer;
+  }
+
+  async #partitions(topic: string): Promise<number> {
+    const count = await this.#cluster.use(`partitions of ${topic}`, () => this.#cluster.partitions(topic));
+    if (count === 0) throw new RangeError(`topic ${topic} was not created by the bootstrap`);
+    return count;
+  }
+
+  #open(): void {
+    if (this.#closed) throw new LogFault('the log is closed', 'log_closed', false);
+  }
+}

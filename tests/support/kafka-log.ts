@@ -1,0 +1,29 @@
+// Options of the log on Kafka as the tests want them: quick to notice what goes away.
+
+import type { KafkaLogOptions } from '../../runtime/log/kafka.ts';
+
+export function kafkaOptions(brokers: string, more: Partial<KafkaLogOptions> = {}): KafkaLogOptions {
+  return {
+    connection: {
+      brokers: brokers.split(','),
+      clientId: 'carbon-tests',
+      tls: null,
+      sasl: null,
+      requestTimeoutMs: 10_000,
+    },
+    topics: { replication: 1, minInsyncReplicas: 1 },
+    worker: 'tests',
+    compression: 'zstd',
+    sessionMs: 6_000,
+    heartbeatMs: 200,
+    rebalanceMs: 10_000,
+    transactionMs: 20_000,
+    fetchBytesMax: 1024 * 1024,
+    valueBytesMax: 1_000_000,
+    nowMs: Date.now,
+    note: (cause) => {
+      if (process.env.NOTES) console.log('note', cause);
+    },
+    ...more,
+  };
+}
