@@ -1,6 +1,7 @@
 // Records on their way out: checked against the bounds and sorted by the partition they belong to, before
 // anything is sent.
 
+import { recordsOf } from '../../actors/batch.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import type { NewRecord } from './kafka-records.ts';
 import type { Part } from './kafka-transaction.ts';
@@ -29,13 +30,15 @@ export class Outputs {
     }
     const parts = new Map<string, { topic: string; partition: number; records: NewRecord[] }>();
     for (const { topic, key, value, partition: chosen } of outputs) {
-      this.#check(key, value);
       const count = counts.get(topic) ?? 1;
       const partition = chosen ?? this.#hash(key) % count;
       if (partition < 0 || partition >= count) throw new RangeError(`${topic} has no ${partition}`);
       const place = `${topic}/${partition}`;
       const part = parts.get(place) ?? { topic, partition, records: [] };
-      part.records.push({ key, value });
+      for (const record of recordsOf(value)) {
+        this.#check(key, record);
+        part.records.push({ key, value: record });
+      }
       parts.set(place, part);
     }
     return [...parts.values()];

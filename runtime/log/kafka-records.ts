@@ -172,6 +172,8 @@ function readRun(batch: BytesReader, head: Head, fromOffset: number): Run {
 }
 
 const decoder = new TextDecoder();
+const NOTHING = new Uint8Array();
+const NEWLINE = 10;
 
 export function recordKey(run: Run, at: number): string {
   return decoder.decode(run.bytes.subarray(run.index[at * 4] ?? 0, run.index[at * 4 + 1] ?? 0));
@@ -217,10 +219,21 @@ export function batchOver(
     nextOffset: count === sum ? nextOffset : offset(count - 1) + 1,
     offset,
     key: (index) => recordKey(...place(index)),
-    value: (index) => recordValue(...place(index)) ?? new Uint8Array(),
+    value: (index) => recordValue(...place(index)) ?? NOTHING,
     timestampMs(index) {
       const [run, at] = place(index);
       return run.timestamps[at] ?? 0;
+    },
+    lines(from, to) {
+      const values = Array.from({ length: to - from }, (_, n) => recordValue(...place(from + n)) ?? NOTHING);
+      const bytes = new Uint8Array(values.reduce((sum, value) => sum + value.length + 1, 0));
+      let at = 0;
+      for (const value of values) {
+        bytes.set(value, at);
+        at += value.length + 1;
+        bytes[at - 1] = NEWLINE;
+      }
+      return [{ bytes, zstd: false }];
     },
   };
 }
