@@ -119,10 +119,10 @@ function pipelineOf(of: Launch, log: Log, database: Database, cache: AnswerCache
       record: events.record,
       committed: (service, work, seconds) => committed(of, service, work, seconds),
       extracted: (market, records) => telemetry.get('normalization')?.extracted(market, records),
-      wrote: (topic, { rows, millis }) => {
+      wrote: (topic, { millis }, keys) => {
         projection?.written(topic, millis);
         const kind = KIND_OF_TOPIC[topic];
-        if (kind !== undefined && rows > 0) cache.inserted(kind);
+        if (kind !== undefined) cache.changed(kind, keys());
       },
       failed: (topic, fault) => {
         projection?.error(fault.code, 1);

@@ -42,7 +42,7 @@ export interface PipelinePorts {
   readonly committed: (service: ServiceName, work: Work, seconds: number) => void;
   /** Raw records of a market that a connector put on the log. */
   readonly extracted: (market: string, records: number) => void;
-  readonly wrote: (topic: string, receipt: Receipt) => void;
+  readonly wrote: (topic: string, receipt: Receipt, keys: () => ReadonlySet<string>) => void;
   readonly failed: (topic: string, fault: Fault) => void;
   /** The supervisors' ladder ended. */
   readonly exhausted: (cause: string) => void;
@@ -250,9 +250,9 @@ export class Pipeline {
         topic,
         rowsMax: policy.sinkRecordsMax,
         timeoutMs: sinkTimeoutMs,
-        wrote: (of, receipt) => {
+        wrote: (of, receipt, keys) => {
           this.meter.wrote(of, receipt.rows);
-          wrote(of, receipt);
+          wrote(of, receipt, keys);
         },
         failed,
       });

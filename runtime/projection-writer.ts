@@ -27,7 +27,8 @@ export interface WriterSettings {
   /** Rows that one insert may take; the first waiting batch is always taken whole. */
   readonly rowsMax: number;
   readonly timeoutMs: number;
-  readonly wrote: (topic: string, receipt: Receipt) => void;
+  /** `keys`: the instruments whose rows they were. */
+  readonly wrote: (topic: string, receipt: Receipt, keys: () => ReadonlySet<string>) => void;
   readonly failed: (topic: string, fault: Fault) => void;
 }
 
@@ -114,7 +115,8 @@ export class ProjectionWriter {
   async #send(spans: readonly Span[]): Promise<void> {
     const { sink, topic, timeoutMs } = this.#settings;
     try {
-      this.#settings.wrote(topic, await sink.write(rowsOf(topic, spans), AbortSignal.timeout(timeoutMs)));
+      const receipt = await sink.write(rowsOf(topic, spans), AbortSignal.timeout(timeoutMs));
+      this.#settings.wrote(topic, receipt, () => keysOf(spans));
     } catch (error) {
       if (error instanceof Fault) this.#settings.failed(topic, error);
       throw error;
@@ -139,6 +141,15 @@ function valuesOf({ batch, from, to }: Span): Uint8Array[] {
     if (batch.key(index) !== CALENDAR_KEY) values.push(batch.value(index));
   }
   return values;
+}
+
+function keysOf(spans: readonly Span[]): ReadonlySet<string> {
+  const keys = new Set<string>();
+  for (const { batch, from, to } of spans) {
+    for (let index = from; index < to; index += 1) keys.add(batch.key(index));
+  }
+  keys.delete(CALENDAR_KEY);
+  return keys;
 }
 
 function token({ batch, from, to }: Span): string {

@@ -6,14 +6,18 @@ import { DATABASE } from './table.ts';
 
 export type QueryKind = 'ohlc' | 'metrics' | 'curves';
 
-export interface GoldQuery {
-  readonly kind: QueryKind;
+/** What is asked about; null: all. */
+export interface Extent {
   readonly market: string | null;
   readonly run: string | null;
   readonly location: string | null;
   /** Operating days, YYYY-MM-DD, both inclusive. */
   readonly startDate: string | null;
   readonly endDate: string | null;
+}
+
+export interface GoldQuery extends Extent {
+  readonly kind: QueryKind;
   /** bar_type of bars, metric_type of metrics, curve_type of curves. */
   readonly type: string | null;
   /** Bars only. */
@@ -98,23 +102,38 @@ interface Condition {
   readonly values: Readonly<Record<string, unknown>>;
 }
 
+function equal(column: string, name: string, value: string | number | null, type = 'String'): Condition[] {
+  return value === null ? [] : [{ sql: `${column} = {${name}: ${type}}`, values: { [name]: value } }];
+}
+
 function conditions(query: GoldQuery, shape: Shape): Condition[] {
-  const found: Condition[] = [];
-  const equal = (column: string, name: string, value: string | number | null, type = 'String'): void => {
-    if (value !== null) found.push({ sql: `${column} = {${name}: ${type}}`, values: { [name]: value } });
-  };
-  equal('market', 'market', query.market);
-  equal('run', 'run', query.run);
-  equal(shape.location, 'location', query.location);
-  equal(shape.type, 'type', query.type);
-  if (query.kind === 'ohlc') equal('bar_size', 'barSize', query.barSize);
-  if (query.kind === 'metrics') equal('window_size', 'windowSize', query.windowSize, 'UInt16');
-  if (query.startDate !== null)
-    found.push({ sql: 'delivery_date >= {from: Date}', values: { from: query.startDate } });
-  if (query.endDate !== null)
-    found.push({ sql: 'delivery_date <= {to: Date}', values: { to: query.endDate } });
-  if (query.cursor !== null) found.push(after(query.cursor, shape));
-  return found;
+  return [
+    ...within(query, shape.location),
+    ...equal(shape.type, 'type', query.type),
+    ...equal('bar_size', 'barSize', query.kind === 'ohlc' ? query.barSize : null),
+    ...equal('window_size', 'windowSize', query.kind === 'metrics' ? query.windowSize : null, 'UInt16'),
+    ...(query.cursor === null ? [] : [after(query.cursor, shape)]),
+  ];
+}
+
+/** The conditions that every gold table can be asked; `location` is its name of that column. */
+function within(of: Extent, location: string): Condition[] {
+  const { startDate: from, endDate: to } = of;
+  return [
+    ...equal('market', 'market', of.market),
+    ...equal('run', 'run', of.run),
+    ...equal(location, 'location', of.location),
+    ...(from === null ? [] : [{ sql: 'delivery_date >= {from: Date}', values: { from } }]),
+    ...(to === null ? [] : [{ sql: 'delivery_date <= {to: Date}', values: { to } }]),
+  ];
+}
+
+function whereOf(found: readonly Condition[]): string {
+  return found.length === 0 ? '' : `WHERE ${found.map(({ sql }) => sql).join(' AND ')}`;
+}
+
+function valuesOf(found: readonly Condition[]): Record<string, unknown> {
+  return Object.assign({}, ...found.map(({ values }) => values));
 }
 
 function after(cursor: readonly (string | number)[], shape: Shape): Condition {
@@ -124,9 +143,18 @@ function after(cursor: readonly (string | number)[], shape: Shape): Condition {
   return { sql: `(${columns}) > (${bounds})`, values };
 }
 
-/** Values that a cursor of this kind has, in key order. */
-export function keyTypes(kind: QueryKind): readonly ('string' | 'number')[] {
-  return SHAPES[kind].key.map((each) => (each.type === 'String' ? 'string' : 'number'));
+const UINT16_MAX = 65_535;
+
+/** Whether a cursor can be one of this kind. */
+export function cursorFits(kind: QueryKind, cursor: readonly (string | number)[]): boolean {
+  const { key } = SHAPES[kind];
+  return cursor.length === key.length && key.every(({ type }, n) => keyFits(type, cursor[n]));
+}
+
+function keyFits(type: KeyColumn['type'], value: string | number | undefined): boolean {
+  if (typeof value !== 'number') return type === 'String' && value !== undefined;
+  if (type === 'String' || !Number.isSafeInteger(value)) return false;
+  return type === 'Int64' || (value >= 0 && value <= UINT16_MAX);
 }
 
 /** A page of rows in the order of their natural key. Throws Fault. */
@@ -138,11 +166,11 @@ export async function goldRows(clickhouse: ClickHouse, query: GoldQuery): Promis
   const sql = [
     `SELECT ${[...shape.columns, ...key].map((each) => qualified(each, shape.table)).join(', ')}`,
     `FROM ${DATABASE}.${shape.table} FINAL`,
-    where.length === 0 ? '' : `WHERE ${where.map((each) => qualified(each.sql, shape.table)).join(' AND ')}`,
+    qualified(whereOf(where), shape.table),
     `ORDER BY ${order.join(', ')}`,
     'LIMIT {limit: UInt32}',
   ].join('\n');
-  const values = Object.assign({ limit: query.limit + 1 }, ...where.map((each) => each.values));
+  const values = { limit: query.limit + 1, ...valuesOf(where) };
   const found = await clickhouse.rows<Record<string, string | number | boolean | null>>(sql, values);
   const page = found.slice(0, query.limit);
   const last = found.length > query.limit ? page.at(-1) : undefined;
@@ -179,18 +207,27 @@ export interface Stats {
   }[];
 }
 
-const GOLD = ['gold_ohlc_bars', 'gold_rolling_metrics', 'gold_curve_prestage', 'gold_enriched_market_data'];
+const LOCATION_OF: Readonly<Record<string, string>> = {
+  gold_ohlc_bars: 'delivery_location',
+  gold_rolling_metrics: 'delivery_location',
+  gold_curve_prestage: 'location',
+  gold_enriched_market_data: 'delivery_location',
+};
 
 /** What stands in the gold tables. */
-export async function stats(clickhouse: ClickHouse): Promise<Stats> {
-  const counts = GOLD.map(
-    (table) => `SELECT '${table}' AS name, count() AS n FROM ${DATABASE}.${table} FINAL`,
-  );
-  const tables = await clickhouse.rows<{ name: string; n: number }>(counts.join(' UNION ALL '));
+export async function stats(clickhouse: ClickHouse, of: Extent): Promise<Stats> {
+  const counts = Object.entries(LOCATION_OF).map(([table, location]) => {
+    const from = `${DATABASE}.${table} FINAL ${whereOf(within(of, location))}`;
+    return `SELECT '${table}' AS name, count() AS n FROM ${from}`;
+  });
+  const where = within(of, 'delivery_location');
+  const values = valuesOf(where);
+  const tables = await clickhouse.rows<{ name: string; n: number }>(counts.join(' UNION ALL '), values);
   const markets = await clickhouse.rows<Stats['markets'][number]>(
     `SELECT market, run, count() AS bars, uniqExact(delivery_location) AS locations,
        toString(min(delivery_date)) AS first_day, toString(max(delivery_date)) AS last_day
-     FROM ${DATABASE}.gold_ohlc_bars FINAL GROUP BY market, run ORDER BY market, run`,
+     FROM ${DATABASE}.gold_ohlc_bars FINAL ${whereOf(where)} GROUP BY market, run ORDER BY market, run`,
+    values,
   );
   return { tables: Object.fromEntries(tables.map(({ name, n }) => [name, n])), markets };
 }

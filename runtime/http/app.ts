@@ -26,8 +26,8 @@ export function newApp(settings: AppSettings): App {
     defaultHook: (result, context) => {
       if (result.success) return undefined;
       const fields = result.error.issues.map((issue) => ({
-        field: issue.path.join('.'),
-        message: issue.message,
+        field: issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : issue.path.join('.'),
+        message: issue.code === 'unrecognized_keys' ? 'no such parameter here' : issue.message,
       }));
       const message = fields.map((each) => `${each.field}: ${each.message}`).join('; ');
       return context.json({ error: 'invalid_parameter', message, fields }, 422);
@@ -121,9 +121,16 @@ export function numberParameter(from: number, to: number, fallback: number) {
 export const textParameter = z.string().min(1).max(200).optional();
 export const dayParameter = z
   .string()
-  .regex(/^\d{4}-\d{2}-\d{2}$/, 'expected a day as YYYY-MM-DD')
-  .refine((day) => !Number.isNaN(Date.parse(`${day}T00:00:00Z`)), 'no such day')
+  .regex(/^\d{4}-\d{2}-\d{2}$/, { error: 'expected a day as YYYY-MM-DD', abort: true })
+  .refine(isDay, { error: 'no such day', abort: true })
+  .refine((day) => day >= '1970-01-01' && day <= '2149-06-06', 'expected 1970-01-01–2149-06-06')
   .optional();
+
+/** `Date` takes the 30th of February for the 2nd of March. */
+function isDay(day: string): boolean {
+  const ms = Date.parse(`${day}T00:00:00Z`);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(day);
+}
 
 /** An instant: ISO 8601 with its offset; a bare day is its start in UTC. */
 export const instantParameter = z

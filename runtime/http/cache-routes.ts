@@ -1,6 +1,7 @@
 // The cache on 8513: what it holds, how well it does, and removal by pattern, market or location.
 
 import { createRoute, z } from '@hono/zod-openapi';
+import { locationPatterns, marketPatterns } from '../../sinks/cache-keys.ts';
 import type { AnswerCache } from './answer-cache.ts';
 import { type App, json, PROBLEM } from './app.ts';
 
@@ -9,11 +10,7 @@ const globText = z
   .min(1)
   .max(256)
   .regex(/^[\w:.*?-]+$/, 'expected letters, digits and any of : . - _ * ?');
-const word = z
-  .string()
-  .min(1)
-  .max(200)
-  .regex(/^[\w.-]+$/, 'expected letters, digits and any of . - _');
+const word = z.string().min(1).max(200);
 
 const now = (): string => new Date().toISOString();
 
@@ -58,6 +55,7 @@ function readRoutes(app: App, cache: AnswerCache): void {
         failures: of.failures,
         average_operation_latency_ms: of.latencyMsAverage,
         entries: of.entries,
+        invalidations: cache.invalidations,
         top_misses: cache.topMisses(),
       };
       return context.json({ stats, timestamp: now() }, 200);
@@ -65,23 +63,25 @@ function readRoutes(app: App, cache: AnswerCache): void {
   );
 }
 
+const SCOPED = [
+  { what: 'market', patterns: (of: string) => marketPatterns(of.toUpperCase()) },
+  { what: 'location', patterns: locationPatterns },
+] as const;
+
 function removeRoutes(app: App, cache: AnswerCache): void {
-  for (const { what, pattern } of [
-    { what: 'market', pattern: (of: string) => `*:${of.toUpperCase()}:*` },
-    { what: 'location', pattern: (of: string) => `*:*:*:${of}:*` },
-  ] as const) {
+  for (const { what, patterns } of SCOPED) {
     app.openapi(
       createRoute({
         method: 'post',
         path: `/cache/invalidate/${what}`,
-        summary: `Removes what is cached for a ${what}`,
-        request: { query: z.object({ [what]: word }) },
+        summary: `Removes the answers that hold rows of a ${what}`,
+        request: { query: z.strictObject({ [what]: word }) },
         responses: { 200: json('How many were removed'), 422: PROBLEM },
       }),
       async (context) => {
         const of = String(Object.values(context.req.valid('query'))[0]);
-        const removed = await cache.removeMatching(pattern(of));
-        return context.json({ invalidated: removed, [what]: of, timestamp: now() }, 200);
+        const invalidated = await cache.removeMatching(what, patterns(of));
+        return context.json({ invalidated, [what]: of, timestamp: now() }, 200);
       },
     );
   }
@@ -96,18 +96,22 @@ function removeRoutes(app: App, cache: AnswerCache): void {
   );
 }
 
-const KIND: Readonly<Record<string, string>> = {
+/** Types as configuration names them, and as the routes do. */
+const KIND = {
   ohlc: 'ohlc',
   ohlc_bars: 'ohlc',
   metrics: 'metrics',
   rolling_metrics: 'metrics',
   curves: 'curves',
   curve_data: 'curves',
-};
+} as const;
+const dataTypes = z.array(
+  z.enum(['ohlc', 'ohlc_bars', 'metrics', 'rolling_metrics', 'curves', 'curve_data']),
+);
 
 function bodyRoutes(app: App, cache: AnswerCache): void {
   const body = <Shape extends z.ZodRawShape>(shape: Shape) => ({
-    body: { content: { 'application/json': { schema: z.object(shape) } }, required: true },
+    body: { content: { 'application/json': { schema: z.strictObject(shape) } }, required: true },
   });
   app.openapi(
     createRoute({
@@ -119,7 +123,7 @@ function bodyRoutes(app: App, cache: AnswerCache): void {
     }),
     async (context) => {
       const { pattern } = context.req.valid('json');
-      const invalidated = await cache.removeMatching(pattern);
+      const invalidated = await cache.removeMatching('pattern', [pattern]);
       return context.json({ invalidated, pattern, timestamp: now() }, 200);
     },
   );
@@ -128,17 +132,16 @@ function bodyRoutes(app: App, cache: AnswerCache): void {
       method: 'post',
       path: '/cache/refresh',
       summary: 'Removes a market’s answers of some types, so that the next question reads them anew',
-      request: body({ market: word.optional(), data_types: z.array(z.string().max(40)).max(10).optional() }),
+      request: body({ market: word.optional(), data_types: dataTypes.max(10).optional() }),
       responses: { 200: json('What was removed'), 422: PROBLEM },
     }),
     async (context) => {
       const { market, data_types: types = ['ohlc', 'metrics', 'curves'] } = context.req.valid('json');
-      let refreshed = 0;
-      for (const type of types) {
-        const kind = KIND[type];
-        const of = market === undefined ? '*' : `${market.toUpperCase()}:*`;
-        if (kind !== undefined) refreshed += await cache.removeMatching(`${kind}:${of}`);
-      }
+      const kinds = new Set(types.map((type) => KIND[type]));
+      const all =
+        market === undefined ? [...kinds].map((kind) => `${kind}:*`) : marketPatterns(market.toUpperCase());
+      const patterns = all.filter((pattern) => [...kinds].some((kind) => pattern.startsWith(`${kind}:`)));
+      const refreshed = await cache.removeMatching('refresh', patterns);
       return context.json({ refreshed, market: market ?? null, data_types: types, timestamp: now() }, 200);
     },
   );

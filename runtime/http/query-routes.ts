@@ -1,37 +1,48 @@
-// Queries of the gold tables on 8513. Answers are cached with the stamp of the rows they came from: once a
-// table has got new rows its cached answers count for nothing, so a hit is never older than the table.
+// Queries of the gold tables on 8513. A wrong parameter, a name that is none, a day that does not exist: 422
+// with its name. Answers are cached until rows of what was asked about change, so a hit is never older than
+// the table.
 
 import { createRoute, z } from '@hono/zod-openapi';
-import { queryKey } from '../../sinks/cache-keys.ts';
-import type { GoldPage, GoldQuery, QueryKind, Stats } from '../../sinks/queries.ts';
+import type { QueryKind, Stats } from '../../sinks/queries.ts';
+import { cursorFits, type Extent, type GoldPage, type GoldQuery } from '../../sinks/queries.ts';
 import type { AnswerCache } from './answer-cache.ts';
 import { type App, dayParameter, json, numberParameter, PROBLEM, packCursor, unpackCursor } from './app.ts';
 
 export interface QueryPorts {
   readonly rows: (query: GoldQuery) => Promise<GoldPage>;
-  readonly stats: () => Promise<Stats>;
-  readonly keyTypes: (kind: QueryKind) => readonly ('string' | 'number')[];
+  readonly stats: (extent: Extent) => Promise<Stats>;
   readonly cache: AnswerCache;
   readonly limits: Readonly<Record<QueryKind, number>>;
 }
 
 const LIMIT_MAX = 10_000;
+const BAR_TYPES = { daily: ['1D'], hourly: ['1H'], custom: ['5M', '15M'] } as const;
 const name = z.string().min(1).max(200).optional();
 
-const shared = (limit: number) => ({
+const extent = {
   market: name,
   run: name,
   delivery_location: name,
   start_date: dayParameter,
   end_date: dayParameter,
+};
+
+const shared = (limit: number) => ({
+  ...extent,
+  bar_type: z.enum(['daily', 'hourly', 'custom']).optional(),
   limit: numberParameter(1, LIMIT_MAX, limit),
   cursor: z.string().max(2_000).optional(),
-  use_cache: z.enum(['true', 'false', '1', '0']).default('true'),
+  use_cache: z
+    .string()
+    .toLowerCase()
+    .pipe(z.enum(['true', 'false', '1', '0']))
+    .default('true'),
 });
 
+type AskedExtent = z.output<z.ZodObject<typeof extent>>;
 type Asked = z.output<z.ZodObject<ReturnType<typeof shared>>>;
-
-const SIZES: Readonly<Record<string, string>> = { daily: '1D', hourly: '1H' };
+/** What this kind of query asks for besides, and how the answer calls it. */
+type More = Readonly<Record<string, string | number | null>>;
 
 export function queryRoutes(app: App, ports: QueryPorts): void {
   const route = <Shape extends z.ZodRawShape>(kind: QueryKind, summary: string, more: Shape) =>
@@ -39,21 +50,15 @@ export function queryRoutes(app: App, ports: QueryPorts): void {
       method: 'get',
       path: `/query/${kind}`,
       summary,
-      request: { query: z.object({ ...shared(ports.limits[kind]), ...more }) },
+      request: { query: z.strictObject({ ...shared(ports.limits[kind]), ...more }) },
       responses: { 200: json('Rows in the order of their key'), 422: PROBLEM },
     });
-  const bars = route('ohlc', 'OHLC bars', {
-    bar_type: z.enum(['daily', 'hourly', 'custom']).optional(),
-    bar_size: z.enum(['5M', '15M', '1H', '1D']).optional(),
-  });
+  const bars = route('ohlc', 'OHLC bars', { bar_size: z.enum(['5M', '15M', '1H', '1D']).optional() });
   app.openapi(bars, async (context) => {
     const asked = context.req.valid('query');
-    const size = asked.bar_size ?? (asked.bar_type === undefined ? null : (SIZES[asked.bar_type] ?? null));
-    const query = { ...base('ohlc', asked), type: asked.bar_type ?? null, barSize: size };
-    const { body, status } = await answer(ports, query, asked, {
-      bar_type: asked.bar_type ?? null,
-      bar_size: size,
-    });
+    const { bar_type: type = null, bar_size: barSize = null } = asked;
+    const query = { ...base('ohlc', asked), type, barSize };
+    const { body, status } = await answer(ports, query, asked, { bar_size: barSize });
     return context.json(body, status);
   });
   const metrics = route('metrics', 'Rolling metrics at the end of each hour', {
@@ -73,27 +78,28 @@ export function queryRoutes(app: App, ports: QueryPorts): void {
   app.openapi(route('curves', 'Curve points', { curve_type: name }), async (context) => {
     const asked = context.req.valid('query');
     const { curve_type: type = null } = asked;
-    const query = { ...base('curves', asked), type };
-    const { body, status } = await answer(ports, query, asked, { curve_type: type });
+    const { body, status } = await answer(ports, { ...base('curves', asked), type }, asked, {
+      curve_type: type,
+    });
     return context.json(body, status);
   });
-  otherRoutes(app, ports);
+  statsRoute(app, ports);
+  refreshRoute(app);
 }
 
-function base(kind: QueryKind, asked: Asked): GoldQuery {
+function extentOf(asked: AskedExtent): Extent {
   return {
-    kind,
     market: asked.market?.toUpperCase() ?? null,
     run: asked.run?.toUpperCase() ?? null,
     location: asked.delivery_location ?? null,
     startDate: asked.start_date ?? null,
     endDate: asked.end_date ?? null,
-    type: null,
-    barSize: null,
-    windowSize: null,
-    limit: asked.limit,
-    cursor: null,
   };
+}
+
+function base(kind: QueryKind, asked: Asked): GoldQuery {
+  const { limit } = asked;
+  return { kind, ...extentOf(asked), type: null, barSize: null, windowSize: null, limit, cursor: null };
 }
 
 interface Answer {
@@ -101,30 +107,23 @@ interface Answer {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-async function answer(
-  ports: QueryPorts,
-  query: GoldQuery,
-  asked: Asked,
-  more: Readonly<Record<string, unknown>>,
-): Promise<Answer> {
-  const problem = checkDays(query);
-  if (problem !== null) return refused('start_date', problem);
+async function answer(ports: QueryPorts, query: GoldQuery, asked: Asked, more: More): Promise<Answer> {
+  const problem = checkDays(query) ?? checkSize(query);
+  if (problem !== null) return problem;
   const cursor = asked.cursor === undefined ? null : unpackCursor(asked.cursor);
-  const types = ports.keyTypes(query.kind);
-  if (asked.cursor !== undefined && !fits(cursor, types)) {
+  if (asked.cursor !== undefined && (cursor === null || !cursorFits(query.kind, cursor))) {
     return refused('cursor', 'not a cursor of this query: leave it out to begin');
   }
   const full: GoldQuery = { ...query, cursor };
   const useCache = asked.use_cache === 'true' || asked.use_cache === '1';
-  const { page, cached } = await ports.cache.answer(query.kind, queryKey(full), useCache, () =>
-    ports.rows(full),
-  );
+  const { page, cached } = await ports.cache.answer(full, useCache, () => ports.rows(full));
   const body = {
     results: page.rows,
     count: page.rows.length,
     market: query.market,
     delivery_location: query.location,
     run: query.run,
+    bar_type: asked.bar_type ?? null,
     ...more,
     next: page.next === null ? null : packCursor(page.next),
     cached,
@@ -133,31 +132,40 @@ async function answer(
   return { status: 200, body };
 }
 
-function checkDays({ startDate, endDate }: GoldQuery): string | null {
+function checkDays({ startDate, endDate }: Extent): Answer | null {
   if (startDate === null || endDate === null || startDate <= endDate) return null;
-  return `start_date ${startDate} is after end_date ${endDate}`;
+  return refused('start_date', `start_date ${startDate} is after end_date ${endDate}`);
 }
 
-function fits(cursor: readonly (string | number)[] | null, types: readonly string[]): boolean {
-  return (
-    cursor !== null && cursor.length === types.length && cursor.every((each, n) => typeof each === types[n])
-  );
+function checkSize({ kind, type, barSize }: GoldQuery): Answer | null {
+  if (kind !== 'ohlc' || type === null || barSize === null) return null;
+  const sizes: readonly string[] = Object.entries(BAR_TYPES).find(([each]) => each === type)?.[1] ?? [];
+  return sizes.includes(barSize) ? null : refused('bar_size', `bars of ${barSize} are not ${type}`);
 }
 
 function refused(field: string, message: string): Answer {
   return { status: 422, body: { error: 'invalid_parameter', message, fields: [{ field, message }] } };
 }
 
-function otherRoutes(app: App, ports: QueryPorts): void {
+function statsRoute(app: App, ports: QueryPorts): void {
   app.openapi(
     createRoute({
       method: 'get',
       path: '/query/stats',
       summary: 'What stands in the gold tables',
-      responses: { 200: json('Counts') },
+      request: { query: z.strictObject(extent) },
+      responses: { 200: json('Counts'), 422: PROBLEM },
     }),
-    async (context) => context.json({ stats: await ports.stats(), timestamp: new Date().toISOString() }, 200),
+    async (context) => {
+      const asked = extentOf(context.req.valid('query'));
+      const problem = checkDays(asked);
+      if (problem !== null) return context.json(problem.body, problem.status);
+      return context.json({ stats: await ports.stats(asked), timestamp: new Date().toISOString() }, 200);
+    },
   );
+}
+
+function refreshRoute(app: App): void {
   app.openapi(
     createRoute({
       method: 'post',

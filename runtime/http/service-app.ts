@@ -7,7 +7,7 @@ import {
   scoreSummaries,
 } from '../../sinks/quality-queries.ts';
 import type { QueryKind } from '../../sinks/queries.ts';
-import { goldRows, keyTypes, stats } from '../../sinks/queries.ts';
+import { goldRows, stats } from '../../sinks/queries.ts';
 import type { Running } from '../service-views.ts';
 import type { ServiceView } from '../views.ts';
 import { type App, type AppSettings, newApp } from './app.ts';
@@ -48,8 +48,7 @@ export function serviceApp(parts: ServiceAppParts): App {
   if (service.name === 'projection') {
     queryRoutes(app, {
       rows: (query) => goldRows(clickhouse, query),
-      stats: () => stats(clickhouse),
-      keyTypes,
+      stats: (extent) => stats(clickhouse, extent),
       cache: running.cache,
       limits: parts.limits,
     });
