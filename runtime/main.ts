@@ -9,7 +9,14 @@ import { openLoggers } from './logging.ts';
 import { openPorts, type Ports } from './ports.ts';
 import { takeSample } from './sample.ts';
 import { SERVICES } from './services.ts';
-import { EXIT_CONFIG, EXIT_EXHAUSTED, prepare, printRefusal, refusalOf } from './startup.ts';
+import {
+  EXIT_CONFIG,
+  EXIT_EXHAUSTED,
+  prepare,
+  printRefusal,
+  refusalOf,
+  requireDirectories,
+} from './startup.ts';
 import { humanVoice, machineVoice, number, terminal, type Voice } from './terminal.ts';
 
 const DRAIN_MS_MAX = 30_000;
@@ -33,6 +40,7 @@ async function main(): Promise<void> {
   const startedMs = systemClock.nowMs();
   const prepared = prepare(processVariables());
   const { environment } = prepared.config;
+  requireDirectories(environment);
   const screen = TTY ? terminal(process.stdout) : null;
   const loggers = openLoggers({
     dir: environment.logDir,

@@ -2,10 +2,12 @@
 // and what to do; the process leaves with 78 (EX_CONFIG) and its last line is JSON.
 
 import { feeds, markets } from '../actors/feeds/markets.ts';
+import type { Environment } from '../configs/environment.ts';
 import { type Config, loadConfig } from '../configs/load.ts';
 import type { Finding } from '../configs/yaml.ts';
 import { Fault } from '../sinks/sink.ts';
-import { PortInUse } from './http/serve.ts';
+import { whyUnwritable } from './directories.ts';
+import { ListenRefused, PortInUse } from './http/serve.ts';
 import { LogFault } from './log/log-fault.ts';
 import { unsupported } from './options/unsupported.ts';
 import { type StageOptions, stageOptions } from './options.ts';
@@ -14,7 +16,7 @@ export const EXIT_CONFIG = 78;
 export const EXIT_EXHAUSTED = 70;
 
 export interface Refusal {
-  /** `configuration`, `data_directory`, `log_directory`, `port`, `clickhouse`. */
+  /** `configuration`, `data_directory`, `log_directory`, `port`, `address`, `clickhouse`. */
   readonly check: string;
   readonly hint: string;
   readonly findings: readonly Finding[];
@@ -57,23 +59,44 @@ export function prepare(variables: Readonly<Record<string, string | undefined>>)
   return { config, stages, hash, warnings };
 }
 
+/** Refuses a start that could not write its data or its logs. Throws StartRefused. */
+export function requireDirectories({ dataDir, logDir }: Pick<Environment, 'dataDir' | 'logDir'>): void {
+  const places = [
+    ['data_directory', 'DATA_DIR', dataDir],
+    ['log_directory', 'LOG_DIR', logDir],
+  ] as const;
+  for (const [check, variable, dir] of places) {
+    const why = whyUnwritable(dir);
+    if (why === null) continue;
+    const hint = `${dir} cannot be written: ${why}; correct that, or set ${variable} to another directory`;
+    throw new StartRefused({ check, hint, findings: [] });
+  }
+}
+
 export function sentence({ where, key, message }: Finding): string {
   return key === '' || key === where ? `${where}: ${message}` : `${where}: ${key}: ${message}`;
 }
+
+/** What to do about a log that cannot be opened, by the fault's code; the fault's own words come first. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  data_dir_held: '',
+  log_disk_full: ': free space there, or set DATA_DIR to another disk',
+  log_corrupt: ': put a backup in its place, or move it away to begin anew, or set DATA_DIR',
+};
 
 /** What a failure of the start means; null: it is not the environment's fault. */
 export function refusalOf(error: unknown): Refusal | null {
   if (error instanceof StartRefused) return error.refusal;
   if (error instanceof PortInUse) return { check: 'port', hint: error.message, findings: [] };
+  if (error instanceof ListenRefused) return { check: 'address', hint: error.message, findings: [] };
   if (error instanceof LogFault) {
-    const hint =
-      error.code === 'data_dir_held' ? error.message : `${error.message}: free it, or set DATA_DIR`;
+    const hint = `${error.message}${REMEDIES[error.code] ?? ': correct that, or set DATA_DIR'}`;
     return { check: 'data_directory', hint, findings: [] };
   }
   if (error instanceof Fault) return { check: 'clickhouse', hint: error.message, findings: [] };
   if (error instanceof Error && 'code' in error && 'path' in error) {
     const hint = `${error.message}: make it writable, or set DATA_DIR or LOG_DIR`;
-    return { check: 'directory', hint, findings: [] };
+    return { check: 'data_directory', hint, findings: [] };
   }
   return null;
 }

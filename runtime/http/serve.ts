@@ -21,6 +21,11 @@ export class PortInUse extends Error {
   }
 }
 
+/** The address is not one of this machine, or the port is not for this user. */
+export class ListenRefused extends Error {
+  override readonly name = 'ListenRefused';
+}
+
 const IDLE_SECONDS = 60;
 const BODY_BYTES_MAX = 1_000_000;
 
@@ -42,8 +47,14 @@ export function serve(app: App, host: string, port: number, variable: string): L
       stop: () => server.stop(true),
     };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-      throw new PortInUse(port, variable);
+    const code = error instanceof Error && 'code' in error ? error.code : null;
+    if (code === 'EADDRINUSE') throw new PortInUse(port, variable);
+    const options = { cause: error };
+    if (code === 'EADDRNOTAVAIL') {
+      throw new ListenRefused(`${host} is no address of this machine: set HOST`, options);
+    }
+    if (code === 'EACCES' || code === 'EPERM') {
+      throw new ListenRefused(`port ${port} is not for this user: set ${variable} to 1024 or above`, options);
     }
     throw error;
   }

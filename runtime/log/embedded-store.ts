@@ -3,7 +3,7 @@
 // comes out as a LogFault, and the last one is kept for those who ask how the log is.
 
 import { Database } from 'bun:sqlite';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SCHEMA } from './embedded-schema.ts';
 import type { TopicPartition, TopicSpec } from './log.ts';
@@ -76,6 +76,18 @@ function takeLock(dir: string): Database {
 const BATCH_COLUMNS = 'base, count, appended_ms, codec, checksum, idx, bytes';
 
 type Value = string | number | Uint8Array | null;
+
+/** Whether a living process owns the log in `dir`. Takes the lock for a moment when nobody has it. */
+export function isHeld(dir: string): boolean {
+  if (!existsSync(join(dir, 'owner.lock'))) return false;
+  try {
+    takeLock(dir).close();
+    return false;
+  } catch (error) {
+    if (error instanceof LogFault && error.code === 'data_dir_held') return true;
+    throw asLogFault(error, dir);
+  }
+}
 
 export class Store {
   readonly #db: Database;

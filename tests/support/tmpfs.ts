@@ -1,0 +1,52 @@
+// A small file system of its own, for tests of full and read-only disks. Needs the right to mount; where
+// that is missing, `canMount` is false and such tests are skipped, which their names tell.
+
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface SmallDisk extends Disposable {
+  readonly path: string;
+  readOnly(): void;
+  /** Writes `ballast` until that many bytes are left. */
+  fill(leave: number): void;
+  /** Takes `ballast` away again. */
+  relieve(): void;
+}
+
+function run(...words: string[]): boolean {
+  return Bun.spawnSync(words, { stdio: ['ignore', 'ignore', 'ignore'] }).exitCode === 0;
+}
+
+function mount(path: string, size: string): boolean {
+  return process.platform === 'linux' && run('mount', '-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', path);
+}
+
+export const canMount: boolean = (() => {
+  const path = mkdtempSync(join(tmpdir(), 'carbon-mount-'));
+  const could = mount(path, '64k');
+  if (could) run('umount', path);
+  rmSync(path, { recursive: true, force: true });
+  return could;
+})();
+
+/** `size` as mount has it, such as `8m`. */
+export function smallDisk(size: string): SmallDisk {
+  const path = mkdtempSync(join(tmpdir(), 'carbon-disk-'));
+  if (!mount(path, size)) throw new Error('cannot mount');
+  return {
+    path,
+    readOnly() {
+      run('mount', '-o', 'remount,ro', path);
+    },
+    fill(leave) {
+      const { bavail, bsize } = statfsSync(path);
+      writeFileSync(join(path, 'ballast'), new Uint8Array(Math.max(0, bavail * bsize - leave)));
+    },
+    relieve: () => rmSync(join(path, 'ballast')),
+    [Symbol.dispose]() {
+      run('umount', '-l', path);
+      rmSync(path, { recursive: true, force: true });
+    },
+  };
+}
