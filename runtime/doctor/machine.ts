@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import manifest from '../../package.json' with { type: 'json' };
 import { freeBytes, whyUnwritable } from '../directories.ts';
-import { isHeld } from '../log/embedded-store.ts';
+import { isHeld } from '../log/embedded-lock.ts';
 import type { ServiceName } from '../views.ts';
 import { type Check, type Line, line, type Patient } from './check.ts';
 

@@ -3,11 +3,12 @@
 // comes out as a LogFault, and the last one is kept for those who ask how the log is.
 
 import { Database } from 'bun:sqlite';
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { takeLock } from './embedded-lock.ts';
 import { SCHEMA } from './embedded-schema.ts';
 import type { TopicPartition, TopicSpec } from './log.ts';
-import { asLogFault, LogFault } from './log-fault.ts';
+import { asLogFault, type LogFault } from './log-fault.ts';
 import { damaged, type StoredBatch } from './stored-batch.ts';
 
 interface BatchRow {
@@ -55,39 +56,9 @@ function limit(db: Database, bytesMax: number): void {
   db.run(`PRAGMA max_page_count = ${Math.max(1, Math.floor(bytesMax / page))}`);
 }
 
-/**
- * An exclusive transaction that is held for life: the system ends it with the process, whatever ended that.
- */
-function takeLock(dir: string): Database {
-  const lock = new Database(join(dir, 'owner.lock'), { create: true });
-  try {
-    lock.run('PRAGMA busy_timeout = 0');
-    lock.run('BEGIN EXCLUSIVE');
-    return lock;
-  } catch (error) {
-    lock.close();
-    const fault = asLogFault(error, dir);
-    if (fault.code !== 'data_dir_held') throw fault;
-    const message = `${dir} is held by another process: stop it, or set DATA_DIR to another directory`;
-    throw new LogFault(message, 'data_dir_held', false, { cause: error });
-  }
-}
-
 const BATCH_COLUMNS = 'base, count, appended_ms, codec, checksum, idx, bytes';
 
 type Value = string | number | Uint8Array | null;
-
-/** Whether a living process owns the log in `dir`. Takes the lock for a moment when nobody has it. */
-export function isHeld(dir: string): boolean {
-  if (!existsSync(join(dir, 'owner.lock'))) return false;
-  try {
-    takeLock(dir).close();
-    return false;
-  } catch (error) {
-    if (error instanceof LogFault && error.code === 'data_dir_held') return true;
-    throw asLogFault(error, dir);
-  }
-}
 
 export class Store {
   readonly #db: Database;
