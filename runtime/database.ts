@@ -63,12 +63,15 @@ export class Database {
         logFile: join(logDir, 'clickhouse-engine.log'),
         startTimeoutMs: ENGINE_START_MS_MAX,
       });
-    const keeper = new EngineKeeper({ ...ports, start, restarted: async () => {} }, settings.backoff);
+    const keeper = new EngineKeeper({ ...ports, start }, settings.backoff);
     const engine = await keeper.start(clickhouse.httpPort, clickhouse.tcpPort);
     return new Database(ports, settings, keeper, engine.url);
   }
 
-  /** Migrates the schema; a server that is away is asked again with backoff, in the background. */
+  /**
+   * Migrates the schema; a server that is away is asked again with backoff, in the background. Throws a Fault
+   * when the schema was made by another version; found out later, the sink stays down and says so.
+   */
   async migrate(): Promise<void> {
     await this.#attempt(0);
   }
@@ -116,8 +119,12 @@ export class Database {
     } catch (error) {
       if (this.#closed) return;
       const fault = error instanceof Fault ? error : null;
-      if (fault?.code === 'clickhouse_migration_changed') throw error;
       this.#pending = error instanceof Error ? error.message : String(error);
+      if (fault?.code === 'clickhouse_migration_changed') {
+        if (attempt === 0) throw error;
+        this.#event('dependency_down', this.#pending, 'not asked again: this needs a person');
+        return;
+      }
       const delayMs = backoffMs(this.#settings.backoff, attempt, this.#ports.draw());
       this.#event('dependency_down', this.#pending, `asked again in ${delayMs} ms; input waits`);
       this.#ports.clock.after(delayMs, () => void this.#attempt(attempt + 1));

@@ -22,8 +22,6 @@ export interface EnginePorts {
   readonly record: RecordEvent;
   /** Starts the engine on these ports; 0 lets it choose. */
   readonly start: (httpPort: number, tcpPort: number) => Promise<Engine>;
-  /** After every start but the first: whatever must be repeated on a new process. */
-  readonly restarted: (engine: Engine) => Promise<void>;
 }
 
 const ACTOR = 'sinks/clickhouse';
@@ -33,7 +31,10 @@ export class EngineKeeper {
   readonly #backoff: BackoffPolicy;
   #engine: Engine | null = null;
   #stopping = false;
+  /** Starts in a row that did not last; one that outlives the longest backoff begins anew. */
   #attempt = 0;
+  #sinceMs = 0;
+  #starting: Promise<void> = Promise.resolve();
 
   constructor(ports: EnginePorts, backoff: BackoffPolicy) {
     this.#ports = ports;
@@ -52,18 +53,22 @@ export class EngineKeeper {
     return engine;
   }
 
+  /** Stops it, also one that is just being started again. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    await this.#starting;
     await this.#engine?.stop();
     this.#engine = null;
   }
 
   #watch(engine: Engine): void {
     this.#engine = engine;
+    this.#sinceMs = this.#ports.clock.nowMs();
     this.#event('dependency_up', `engine process ${engine.pid}`, `serving on ${engine.url}`);
     engine.exited.then(() => {
       this.#engine = null;
       if (this.#stopping) return;
+      if (this.#ports.clock.nowMs() - this.#sinceMs > this.#backoff.maxMs) this.#attempt = 0;
       this.#event('dependency_down', 'the engine process ended', 'started again with backoff; input waits');
       this.#retry(engine.httpPort, engine.tcpPort);
     });
@@ -72,20 +77,18 @@ export class EngineKeeper {
   #retry(httpPort: number, tcpPort: number): void {
     const delayMs = backoffMs(this.#backoff, this.#attempt, this.#ports.draw());
     this.#attempt += 1;
-    this.#ports.clock.after(delayMs, () => void this.#restart(httpPort, tcpPort));
+    this.#ports.clock.after(delayMs, () => {
+      if (!this.#stopping) this.#starting = this.#restart(httpPort, tcpPort);
+    });
   }
 
   async #restart(httpPort: number, tcpPort: number): Promise<void> {
-    if (this.#stopping) return;
     try {
-      const engine = await this.#ports.start(httpPort, tcpPort);
-      this.#watch(engine);
-      await this.#ports.restarted(engine);
-      this.#attempt = 0;
+      this.#watch(await this.#ports.start(httpPort, tcpPort));
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
       this.#event('dependency_down', cause, 'tried again with backoff');
-      if (this.#engine === null) this.#retry(httpPort, tcpPort);
+      this.#retry(httpPort, tcpPort);
     }
   }
 

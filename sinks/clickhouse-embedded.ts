@@ -3,6 +3,7 @@
 // not made here.
 
 import {
+  closeSync,
   existsSync,
   mkdirSync,
   openSync,
@@ -63,6 +64,7 @@ export async function startEmbeddedClickHouse(options: EmbeddedOptions): Promise
     ],
     { stdin: 'pipe', stdout: log, stderr: log, detached: true, env: { PATH: '/usr/bin:/bin', TZ: 'UTC' } },
   );
+  closeSync(log);
   const ports = await waitForPorts(portsFile, child, options);
   return {
     url: `http://127.0.0.1:${ports.http}`,
