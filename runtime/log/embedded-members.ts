@@ -7,13 +7,14 @@ type Listener = (partitions: readonly TopicPartition[], generation: number) => v
 
 export interface Seat {
   listen(listener: Listener): void;
-  owns(of: TopicPartition): boolean;
+  /** Generation since which the partition has been this member's without a break; null: it is not. */
+  since(of: TopicPartition): number | null;
   leave(): void;
 }
 
 interface Chair {
   listener: Listener | null;
-  owned: ReadonlySet<string>;
+  owned: ReadonlyMap<string, number>;
   partitions: readonly TopicPartition[];
 }
 
@@ -32,7 +33,7 @@ export class Assignments {
   join<M>(group: string, partitions: readonly TopicPartition[], make: (seat: Seat) => M): M {
     const table = this.#tables.get(group) ?? { partitions, chairs: [], generation: 0 };
     this.#tables.set(group, table);
-    const chair: Chair = { listener: null, owned: new Set(), partitions: [] };
+    const chair: Chair = { listener: null, owned: new Map(), partitions: [] };
     table.chairs.push(chair);
     this.#split(table);
     return make({
@@ -40,12 +41,12 @@ export class Assignments {
         chair.listener = listener;
         listener(chair.partitions, table.generation);
       },
-      owns: (of) => chair.owned.has(keyOf(of)),
+      since: (of) => chair.owned.get(keyOf(of)) ?? null,
       leave: () => {
         const at = table.chairs.indexOf(chair);
         if (at < 0) return;
         table.chairs.splice(at, 1);
-        chair.owned = new Set();
+        chair.owned = new Map();
         chair.partitions = [];
         this.#split(table);
       },
@@ -61,7 +62,9 @@ export class Assignments {
     table.generation += 1;
     for (const [n, chair] of table.chairs.entries()) {
       chair.partitions = table.partitions.filter((_, at) => at % table.chairs.length === n);
-      chair.owned = new Set(chair.partitions.map(keyOf));
+      const before = chair.owned;
+      const since = (key: string) => [key, before.get(key) ?? table.generation] as const;
+      chair.owned = new Map(chair.partitions.map((of) => since(keyOf(of))));
     }
     for (const chair of table.chairs) chair.listener?.(chair.partitions, table.generation);
   }

@@ -177,7 +177,7 @@ class EmbeddedLog implements Log {
       },
       seek: (of, offset) => void positions.set(this.#tp(of), offset),
       committed: async (of) => this.#committed(group, of),
-      commit: (of, commit) => this.#commit(group, () => seat.owns(of), of, commit),
+      commit: (of, commit) => this.#commit(group, () => seat.since(of), of, commit),
       state: (of) => this.#state(group, of),
       leave: async () => seat.leave(),
     };
@@ -189,13 +189,15 @@ class EmbeddedLog implements Log {
 
   async #commit(
     group: string,
-    owns: () => boolean,
+    since: () => number | null,
     of: TopicPartition,
     commit: Commit,
   ): Promise<CommitOutcome> {
+    const generation = since();
     const cuts = await this.#appender.pack(commit.outputs, this.#topics);
     this.#open();
-    if (!owns()) return 'fenced';
+    // Lost and regained in the meantime is lost: another member may have done the batch.
+    if (generation === null || since() !== generation) return 'fenced';
     const tp = this.#tp(of);
     this.#appender.transaction(() => {
       this.#appender.write(cuts);

@@ -106,6 +106,33 @@ export function recordTests(rig: Rig, harness: LogHarness): void {
     }
   });
 
+  test('lines are the records one by one, and records are read as lines again', async () => {
+    const topic = await rig.topic(1);
+    const bytes = text('{"a":1}\n{"b":"ü"}\n{}\n');
+    const lines = { bytes, count: 3 };
+    const outputs = [
+      { topic, key: 'x', value: 'first' },
+      { topic, key: 'y', value: lines },
+    ];
+    await rig.opened.append(rig.name('w'), [...outputs, { topic, key: 'z', value: 'last' }], []);
+    const batch = await rig.opened.read({ topic, partition: 0 }, 0, 100);
+    if (batch === null) throw new Error('nothing was read');
+    const values = ['first', '{"a":1}', '{"b":"ü"}', '{}', 'last'];
+    const records = recordsOf(batch);
+    expect(records.map(({ key, value }) => [key, value])).toEqual(
+      values.map((value, n) => [['x', 'y', 'y', 'y', 'z'][n] ?? '', value]),
+    );
+    for (let from = 0; from < 5; from += 1) {
+      for (let to = from + 1; to <= 5; to += 1) {
+        const plain = batch
+          .lines(from, to)
+          .map(({ bytes: of, zstd }) => (zstd ? Bun.zstdDecompressSync(of) : of));
+        const expected = values.slice(from, to).map((value) => `${value}\n`);
+        expect(Buffer.concat(plain).toString()).toBe(expected.join(''));
+      }
+    }
+  });
+
   test('nothing appended is nothing', async () => {
     const topic = await rig.topic(1);
     await rig.opened.append(rig.name('w'), [], []);

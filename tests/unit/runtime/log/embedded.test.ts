@@ -241,6 +241,25 @@ describe('a full disk', () => {
   });
 });
 
+test('a commit under way while its partition goes and comes back is fenced; another is not', async () => {
+  const log = openEmbeddedLog({ dir: newDir(), nowMs: () => 0 });
+  await log.bootstrap([spec('two', 2), spec('out', 1)]);
+  const member = await log.join('g', ['two']);
+  const commit = (partition: number) => {
+    const outputs = [{ topic: 'out', key: 'k', value: `of ${partition}` }];
+    return member.commit({ topic: 'two', partition }, { outputs, state: [], nextOffset: 1 });
+  };
+  const [kept, moved] = [commit(0), commit(1)];
+  const other = log.join('g', ['two']).then((joined) => joined.leave());
+  expect(await Promise.all([kept, moved])).toEqual(['committed', 'fenced']);
+  await other;
+  const outputs = await everything(log, { topic: 'out', partition: 0 });
+  expect(outputs.map(({ value }) => value)).toEqual(['of 0']);
+  expect(await member.committed({ topic: 'two', partition: 1 })).toBe(0);
+  expect(await commit(1)).toBe('committed');
+  await log.close();
+});
+
 describe('the directory', () => {
   test('has one owner: a second is told which variable to set', async () => {
     const { dir, log } = await aged();
