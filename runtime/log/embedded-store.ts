@@ -5,6 +5,7 @@
 import { Database } from 'bun:sqlite';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { freeBytes } from '../directories.ts';
 import { takeLock } from './embedded-lock.ts';
 import { SCHEMA } from './embedded-schema.ts';
 import type { TopicPartition, TopicSpec } from './log.ts';
@@ -60,6 +61,9 @@ const BATCH_COLUMNS = 'base, count, appended_ms, codec, checksum, idx, bytes';
 
 type Value = string | number | Uint8Array | null;
 
+/** Less is a full disk: a batch and its index take up to a megabyte, and the WAL holds them first. */
+const ROOM_BYTES = 4 * 1024 * 1024;
+
 export class Store {
   readonly #db: Database;
   readonly #lock: Database;
@@ -79,7 +83,7 @@ export class Store {
   transaction<T>(work: () => T): T {
     try {
       const done = this.#db.transaction(work).immediate();
-      if (this.#fault?.retryable === true) this.#fault = null;
+      if (this.#fault?.retryable === true && !this.#isStillFull()) this.#fault = null;
       return done;
     } catch (error) {
       this.#ends.clear();
@@ -97,6 +101,13 @@ export class Store {
   failed(error: unknown): LogFault {
     this.#fault = asLogFault(error, this.#dir);
     return this.#fault;
+  }
+
+  /** On a full disk a small write may still find a place, and says nothing of the next large one. */
+  #isStillFull(): boolean {
+    if (this.#fault?.code !== 'log_disk_full') return false;
+    const free = freeBytes(this.#dir);
+    return free !== null && free < ROOM_BYTES;
   }
 
   topics(): (TopicSpec & { readonly id: number })[] {

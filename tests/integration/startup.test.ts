@@ -9,6 +9,7 @@ import { command, type Said } from '../support/command.ts';
 import { configDir, EXISTING, FILES, SHIPPED } from '../support/config-dir.ts';
 import { startProduct, temporaryDirectory } from '../support/product.ts';
 import { canMount, smallDisk } from '../support/tmpfs.ts';
+import { until } from '../support/until.ts';
 
 const SECRET = 'hunter2-very-secret';
 
@@ -163,6 +164,28 @@ describe('directories', () => {
     expect(readdirSync(disk.path)).toEqual(['ballast']);
   });
 });
+
+test.skipIf(!canMount)(
+  'a disk that fills up while it runs (needs the right to mount)',
+  async () => {
+    using disk = smallDisk('400m');
+    await using product = await startProduct({ env: { DATA_DIR: disk.path } });
+    disk.fill(100_000);
+    const { cause } = await until('the disk is told to be full', async () => {
+      const response = await product.get('normalization', '/health');
+      return response.status === 503 ? JSON.parse(await response.text()) : null;
+    });
+    expect(cause).toContain('disk is full');
+    expect((await product.get('normalization', '/health/live')).status).toBe(200);
+    disk.relieve();
+    const { balanced, ticks } = await product.sampleIn();
+    expect(balanced).toBe(true);
+    expect(ticks).toBeGreaterThan(80_000);
+    expect((await product.get('normalization', '/health')).status).toBe(200);
+    expect(await product.stop()).toBe(0);
+  },
+  240_000,
+);
 
 test('an existing installation’s files start, and say what has no effect', async () => {
   using dir = temporaryDirectory();
