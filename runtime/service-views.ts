@@ -95,6 +95,7 @@ export function serviceView(name: ServiceName, parts: ServiceParts): ServiceView
         ledgers: this.ledger(),
         quality: name === 'data-quality' && running !== null ? await quality(running.database) : [],
         cacheRatio: running?.cache.ratio ?? null,
+        cacheRemoved: running?.cache.invalidations ?? null,
       });
     },
   };

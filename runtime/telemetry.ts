@@ -16,6 +16,8 @@ export interface Scrape {
   /** Mean score and anomalies per record of the last 24 hours, by market; empty: unknown. */
   readonly quality: readonly MarketQuality[];
   readonly cacheRatio: number | null;
+  /** Cached answers that went, by reason; null: there is no cache yet. */
+  readonly cacheRemoved: Readonly<Record<string, number>> | null;
 }
 
 export interface MarketQuality {
@@ -104,8 +106,11 @@ export class Telemetry {
     }
     this.#records.reset();
     for (const [market, ledger] of scrape.ledgers) this.#ledger(market, ledger);
-    const { cacheRatio, quality, anomalies } = this.#own;
+    const { cacheRatio, cacheRemoved, quality, anomalies } = this.#own;
     if (scrape.cacheRatio !== null) cacheRatio?.set(scrape.cacheRatio);
+    cacheRemoved?.reset();
+    for (const [reason, count] of Object.entries(scrape.cacheRemoved ?? {}))
+      cacheRemoved?.inc({ reason }, count);
     quality?.reset();
     anomalies?.reset();
     for (const { market, average, anomaliesPerRecord } of scrape.quality) {
@@ -133,6 +138,7 @@ interface Own {
   readonly endToEnd?: Histogram;
   readonly written?: Histogram;
   readonly cacheRatio?: Gauge;
+  readonly cacheRemoved?: Counter;
   readonly quality?: Gauge;
   readonly anomalies?: Gauge;
 }
@@ -153,11 +159,18 @@ function ownMetrics(service: ServiceName, registers: Registry[]): Own {
     return { extracted };
   }
   if (service === 'projection') {
+    const cacheRemoved = new Counter({
+      name: 'cache_invalidations_total',
+      help: 'Cached answers that went: rows had overtaken them, or they were removed on request',
+      labelNames: ['reason'],
+      registers,
+    });
     const whole = 'From the append of a raw record to its enriched tick in ClickHouse, one sample a batch';
     return {
       endToEnd: seconds('pipeline_end_to_end_seconds', whole, [], [...SECONDS, 120, 300, 600]),
       written: seconds('clickhouse_write_latency_seconds', 'One insert, by topic', ['topic'], SECONDS),
       cacheRatio: gauge('cache_hit_ratio', 'Share of cache lookups that were hits, 0–1; 1 before any', []),
+      cacheRemoved,
     };
   }
   if (service !== 'data-quality') return {};

@@ -98,6 +98,7 @@ test('end to end, inserts, cache and quality stand where they are measured', asy
   expect(count?.value).toBeGreaterThan(0);
   expect(samples(projection, 'clickhouse_write_latency_seconds').length).toBeGreaterThan(0);
   expect(total(projection, 'cache_hit_ratio')).toBe(1);
+  expect(projection.has('cache_invalidations_total')).toBe(true);
   const quality = await scrape('data-quality');
   const scores = samples(quality, 'dq_quality_score_avg');
   expect(scores.map(({ labels }) => labels.market).sort()).toEqual(['CAISO', 'MISO']);
