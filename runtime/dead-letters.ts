@@ -10,6 +10,8 @@ const SCANNED_PER_PARTITION = 500;
 
 interface Found {
   readonly letter: DeadLetter;
+  /** Its time, or that of a letter before it in its partition: never falls there, so pages do not overlap. */
+  readonly at: number;
   readonly of: string;
   readonly offset: number;
 }
@@ -19,8 +21,10 @@ export function deadLettersView(log: Log, partitions: number): DeadLettersView {
     Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
   );
   return {
-    async list({ limit, cursor, reason }) {
+    async list({ limit, cursor, reason, service }) {
       const upper = readCursor(cursor);
+      const wanted = (letter: DeadLetter): boolean =>
+        (reason === null || letter.reason === reason) && (service === null || letter.service === service);
       const found: Found[] = [];
       const lower = new Map<string, number>();
       let total = 0;
@@ -30,9 +34,9 @@ export function deadLettersView(log: Log, partitions: number): DeadLettersView {
         const to = Math.min(end, upper.get(keyOf(of)) ?? end);
         const from = Math.max(0, to - Math.max(limit, SCANNED_PER_PARTITION));
         lower.set(keyOf(of), from);
-        found.push(...(await letters(log, of, from, to, reason)));
+        found.push(...(await letters(log, of, from, to, wanted)));
       }
-      found.sort((a, b) => b.letter.occurred_at - a.letter.occurred_at || b.offset - a.offset);
+      found.sort((a, b) => b.at - a.at || b.offset - a.offset);
       const page = found.slice(0, limit);
       return { letters: page.map((each) => each.letter), next: nextCursor(page, found, lower), total };
     },
@@ -48,17 +52,19 @@ async function letters(
   of: TopicPartition,
   from: number,
   to: number,
-  reason: string | null,
+  wanted: (letter: DeadLetter) => boolean,
 ): Promise<Found[]> {
   const found: Found[] = [];
   const decoder = new TextDecoder();
+  let latest = 0;
   for (let at = from; at < to; ) {
     const batch = await log.read(of, at, to - at);
     if (batch === null) break;
     for (let index = 0; index < batch.count && batch.offset(index) < to; index += 1) {
       const letter: DeadLetter = JSON.parse(decoder.decode(batch.value(index)));
-      if (reason === null || letter.reason === reason) {
-        found.push({ letter, of: keyOf(of), offset: batch.offset(index) });
+      latest = Math.max(latest, letter.occurred_at);
+      if (wanted(letter)) {
+        found.push({ letter, at: latest, of: keyOf(of), offset: batch.offset(index) });
       }
     }
     at = batch.nextOffset;

@@ -159,6 +159,8 @@ export interface DeadLettersView {
     readonly limit: number;
     readonly cursor: string | null;
     readonly reason: string | null;
+    /** Consumer group that refused it, such as `aggregation-service`. */
+    readonly service: string | null;
   }): Promise<{
     readonly letters: readonly DeadLetter[];
     readonly next: string | null;

@@ -20,6 +20,12 @@ export function inspectionRoutes(app: App, views: InspectionViews): void {
 const market = z.string().min(1).max(40);
 const instrument = z.string().min(1).max(200);
 
+const RELEASE = `For an operator, when the cause of the defects is gone: GET /events?kind=quarantine tells it,
+GET /dead-letters?reason=defect shows the records. 202 means that the release has begun; it is over with the
+event of kind \`release\`. The instrument starts with its whole budget of defects; more of them than that and
+it is in quarantine again, behind the last one. A partition that was paused because its parking is full goes
+on. Needs Authorization: Bearer <ADMIN_TOKEN> where that is set.`;
+
 function actorRoutes(app: App, actors: ActorsView): void {
   app.openapi(
     createRoute({
@@ -75,6 +81,7 @@ function actorRoutes(app: App, actors: ActorsView): void {
       method: 'post',
       path: '/actors/{market}/{instrument}/release',
       summary: 'Lets a quarantined instrument go on: its parked records first, in order',
+      description: RELEASE,
       request: { params: z.object({ market, instrument }) },
       responses: { 202: json('Released'), 404: PROBLEM, 409: PROBLEM },
     }),
@@ -112,13 +119,19 @@ function deadLetterRoutes(app: App, deadLetters: DeadLettersView): void {
           limit: numberParameter(1, 500, 50),
           cursor: textParameter.or(z.string().max(20_000).optional()),
           reason: textParameter,
+          service: textParameter,
         }),
       },
       responses: { 200: json('Dead letters') },
     }),
     async (context) => {
-      const { limit, cursor, reason } = context.req.valid('query');
-      const page = await deadLetters.list({ limit, cursor: cursor ?? null, reason: reason ?? null });
+      const { limit, cursor, reason, service } = context.req.valid('query');
+      const page = await deadLetters.list({
+        limit,
+        cursor: cursor ?? null,
+        reason: reason ?? null,
+        service: service ?? null,
+      });
       const { letters, next, total } = page;
       return context.json({ dead_letters: letters, count: letters.length, total, next }, 200);
     },
