@@ -1,8 +1,11 @@
 // Operating days and hour endings over every hour of 2015–2035 in both zones, against a clock on the wall:
 // Intl says what it shows, and the operators' rule for its labels is written down here a second time.
 
-import { describe, expect, test } from 'bun:test';
+import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { type MarketCalendar, marketCalendar } from '../../../../actors/domain/operating-day.ts';
+
+/** Whole recordings, on a machine that has other work too. */
+setDefaultTimeout(60_000);
 
 const HOUR = 3_600_000;
 const FROM = Date.UTC(2015, 0, 1);

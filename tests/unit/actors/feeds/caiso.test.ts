@@ -1,7 +1,7 @@
 // CAISO's feed over every report, form and version; zips of several files; and everything that a response
 // can be broken by: each row at fault refused by its number, nothing else lost, nothing thrown.
 
-import { describe, expect, test } from 'bun:test';
+import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import fc from 'fast-check';
 import { fileStamp } from '../../../../actors/feeds/caiso.ts';
 import type { Parsed } from '../../../../actors/feeds/feed.ts';
@@ -17,6 +17,9 @@ import {
 } from '../../../support/oasis.ts';
 import { textResponse } from '../../../support/recordings.ts';
 import { zipOf } from '../../../support/zips.ts';
+
+/** Whole recordings, on a machine that has other work too. */
+setDefaultTimeout(60_000);
 
 const START = Date.UTC(2022, 8, 1, 7);
 const MINUTES: Readonly<Record<string, number>> = { DAM: 60, RTPD: 15, RTM: 5, HASP: 15 };

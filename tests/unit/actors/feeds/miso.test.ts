@@ -1,12 +1,15 @@
 // MISO's feeds on responses that were tampered with or broken: the check of the energy component, the runs
 // that reports belong to, dates and rows that are none.
 
-import { describe, expect, test } from 'bun:test';
+import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import type { Parsed } from '../../../../actors/feeds/feed.ts';
 import { findFeed } from '../../../../actors/feeds/markets.ts';
 import { estInstant } from '../../../../actors/feeds/miso.ts';
 import { recording, textResponse } from '../../../support/recordings.ts';
+
+/** Whole recordings, on a machine that has other work too. */
+setDefaultTimeout(60_000);
 
 const report = readFileSync(recording('20110716_da_lmp'), 'utf8');
 const fiveMinute = readFileSync(recording('GetRealTimeFiveMinExPost'), 'utf8');

@@ -1,13 +1,16 @@
 // Every file of the recordings, held to what is written about it, to a reader that shares no code with the
 // feeds, and to its own lines: rows, nodes, intervals, ticks, values verbatim, the rows each came from.
 
-import { describe, expect, test } from 'bun:test';
+import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { unzipSync } from 'fflate';
 import type { Parsed } from '../../../../actors/feeds/feed.ts';
 import { findFeed } from '../../../../actors/feeds/markets.ts';
 import { readRecording } from '../../../oracle/read.ts';
 import { goodRecordings, recording, responseOf, textResponse } from '../../../support/recordings.ts';
+
+/** Whole recordings, on a machine that has other work too. */
+setDefaultTimeout(60_000);
 
 const parsed = new Map<string, Parsed>();
 

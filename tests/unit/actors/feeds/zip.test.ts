@@ -1,13 +1,16 @@
 // Zip archives: whole, cut anywhere, damaged in any byte, bombs that say so and bombs that lie. Never a
 // throw, never more bytes than allowed, never bytes that the checksum denies.
 
-import { describe, expect, test } from 'bun:test';
+import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { zipSync } from 'fflate';
 import { type Member, UNPACKED_BYTES_MAX, unzip } from '../../../../actors/feeds/zip.ts';
 import { recording } from '../../../support/recordings.ts';
 import { withEntry, zipOf } from '../../../support/zips.ts';
+
+/** Whole recordings, on a machine that has other work too. */
+setDefaultTimeout(60_000);
 
 const text = (of: Member | undefined) => new TextDecoder().decode(of?.bytes);
 const CRC = 16;
