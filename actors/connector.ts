@@ -1,7 +1,7 @@
-// The connector's behaviour: responses become raw records on the log, once. A response is known by its hash;
-// its cursor (how many of its records are on the log) is stored in the transaction that appends them, so a
-// restart goes on where the last commit ended and repeats nothing. At the end the calendar of each run is
-// closed.
+// The connector's behaviour: responses become raw records on the log, once. A response is known by what its
+// records follow from; its cursor (how many of its records are on the log) is stored in the transaction that
+// appends them, so a restart goes on where the last commit ended and repeats nothing. At the end the calendar
+// of each run is closed.
 //
 // opening ──opened──▶ waiting ──may go──▶ appending ──appended──▶ waiting … ──▶ opening … ──▶ closing ──▶
 // finished
@@ -28,7 +28,7 @@ export interface Cursor {
 export interface ConnectorState {
   readonly phase: 'opening' | 'waiting' | 'appending' | 'closing' | 'finished';
   readonly current: {
-    readonly sha256: string;
+    readonly response: string;
     readonly records: readonly RawRecord[];
     readonly cursor: Cursor;
   } | null;
@@ -46,7 +46,7 @@ export type ConnectorMessage =
   | { readonly kind: 'start' }
   | {
       readonly kind: 'opened';
-      readonly sha256: string;
+      readonly response: string;
       readonly name: string;
       readonly parsed: Parsed;
       readonly done: number;
@@ -67,7 +67,7 @@ export type ConnectorEffect =
   | {
       readonly kind: 'append';
       readonly records: readonly RawRecord[];
-      readonly sha256: string;
+      readonly response: string;
       readonly cursor: Cursor;
     }
   | { readonly kind: 'close-calendar'; readonly ends: Readonly<Record<string, number>> }
@@ -132,7 +132,7 @@ function opened(
   state: ConnectorState,
   message: Extract<ConnectorMessage, { kind: 'opened' }>,
 ): ConnectorStep {
-  const { parsed, name, sha256, done } = message;
+  const { parsed, name, response, done } = message;
   const { refusal } = parsed;
   const ends = endsOf(parsed.records);
   const cursor: Cursor = {
@@ -148,13 +148,13 @@ function opened(
     responses: state.responses + 1,
     refused: state.refused + (refusal === undefined ? 0 : 1),
     ends: mergeEnds(state.ends, ends),
-    current: { sha256, records: parsed.records, cursor },
+    current: { response, records: parsed.records, cursor },
   };
   const first = parsed.records[done];
   if (first === undefined) {
     return {
       state: { ...next, phase: 'appending' },
-      effects: [{ kind: 'append', records: [], sha256, cursor }],
+      effects: [{ kind: 'append', records: [], response, cursor }],
     };
   }
   return { state: { ...next, phase: 'waiting' }, effects: [{ kind: 'await-room', next: first }] };
@@ -171,7 +171,7 @@ function append(
   const cursor = { ...current.cursor, done: from + records.length };
   return {
     state: { ...state, phase: 'appending', next: cursor },
-    effects: [{ kind: 'append', records, sha256: current.sha256, cursor }],
+    effects: [{ kind: 'append', records, response: current.response, cursor }],
   };
 }
 

@@ -59,7 +59,7 @@ export class ReplaySource {
   readonly #address: Address<ConnectorMessage>;
   readonly #stop = new AbortController();
   #state: ConnectorState = connectorStart;
-  #cursors: ReadonlyMap<string, Uint8Array> | null = null;
+  #cursors: Map<string, Uint8Array> | null = null;
   #lastEventUs: number | null = null;
 
   constructor(ports: ReplayPorts, plan: ReplayPlan, parent: Address<never>) {
@@ -134,17 +134,17 @@ export class ReplaySource {
   }
 
   async #open(): Promise<ConnectorMessage> {
-    this.#cursors ??= await this.#ports.log.writerState(WRITER);
+    this.#cursors ??= new Map(await this.#ports.log.writerState(WRITER));
     const next = await this.#responses.next();
     if (next.done === true) return { kind: 'no-more' };
     const response = next.value;
-    const sha256 = new Bun.CryptoHasher('sha256').update(response.bytes).digest('hex');
-    const stored = this.#cursors.get(cursorKey(sha256));
+    const id = responseId(response);
+    const stored = this.#cursors.get(cursorKey(id));
     const cursor: Cursor | null = stored === undefined ? null : JSON.parse(decoder.decode(stored));
     if (cursor !== null && cursor.done === cursor.total) return { kind: 'known', cursor };
     const feed = this.#plan.findFeed(response);
     const parsed = feed === null ? unknownFormat(response) : await this.#parse(feed, response);
-    return { kind: 'opened', sha256, name: response.name, parsed, done: cursor?.done ?? 0 };
+    return { kind: 'opened', response: id, name: response.name, parsed, done: cursor?.done ?? 0 };
   }
 
   /** A feed that throws has a defect; its response is refused and the others go on. */
@@ -175,8 +175,10 @@ export class ReplaySource {
       key: record.delivery_location,
       value: JSON.stringify(record),
     }));
-    const state = [{ key: cursorKey(effect.sha256), value: encoder.encode(JSON.stringify(effect.cursor)) }];
-    await this.#ports.log.append(WRITER, outputs, state);
+    const key = cursorKey(effect.response);
+    const value = encoder.encode(JSON.stringify(effect.cursor));
+    await this.#ports.log.append(WRITER, outputs, [{ key, value }]);
+    this.#cursors?.set(key, value);
     const market = effect.records[0]?.market;
     if (market !== undefined) this.#plan.extracted(market, effect.records.length);
     return { kind: 'appended' };
@@ -229,8 +231,16 @@ export class ReplaySource {
   }
 }
 
-function cursorKey(sha256: string): string {
-  return `response:${sha256}`;
+/**
+ * What a response's records follow from. The content alone would not do: the same values published again
+ * after others (A, B, A) can be the same bytes under another stamp.
+ */
+function responseId({ name, takenMs, bytes }: Response): string {
+  return new Bun.CryptoHasher('sha256').update(`${name}\u0000${takenMs}\u0000`).update(bytes).digest('hex');
+}
+
+function cursorKey(id: string): string {
+  return `response:${id}`;
 }
 
 function unknownFormat(response: Response): Parsed {
