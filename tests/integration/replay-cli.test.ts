@@ -5,7 +5,7 @@ import { Database } from 'bun:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { observe } from '../oracle/observe.ts';
 import { readRecording } from '../oracle/read.ts';
 import { barDifferences } from '../support/against-oracle.ts';
@@ -125,12 +125,22 @@ describe('files that cannot be used', () => {
       expect(conservation?.balanced).toBe(true);
       expect(found.stderr).toContain('NOT USED');
       expect(found.code).toBe(1);
-      // What was done is known: the same again, and a copy under another name, add nothing.
-      copyFileSync(hour, at('copy.xml'));
-      const again = summaryOf(await replay(hour, at('copy.xml'), '--json', '--data', at('bad')));
+      // What was done is known: the same again, and a copy of it in another folder, add nothing.
+      mkdirSync(at('elsewhere'));
+      cpSync(hour, at('elsewhere', basename(hour)), { preserveTimestamps: true });
+      const again = summaryOf(await replay(hour, at('elsewhere'), '--json', '--data', at('bad')));
       expect(again.responses.map((one) => one.fresh)).toEqual([false, false]);
       expect(again.ticks).toBe(0);
       expect(again.conservation?.balanced).toBe(true);
+      const both = summaryOf(await replay(hour, at('elsewhere'), '--json'));
+      expect(both.responses.map((one) => one.fresh)).toEqual([true, false]);
+      expect(both.conservation?.balanced).toBe(true);
+      // A copy under another name is another publication of the same: its versions change nothing.
+      copyFileSync(hour, at('copy.xml'));
+      const words = [at('copy.xml'), '--json', '--data', at('bad'), '--export', at('bad')];
+      expect(summaryOf(await replay(...words)).conservation?.balanced).toBe(true);
+      const rows = barsOfCsv(readFileSync(at('bad', 'gold_ohlc_bars.csv'), 'utf8'));
+      expect(await barDifferences(each(rows), observe(readRecording(hour)))).toEqual([]);
     },
     MINUTES,
   );

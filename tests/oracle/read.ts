@@ -38,7 +38,7 @@ export function readRecording(path: string): Priced[] {
   return readText(name, bytes.toString('utf8'));
 }
 
-function readText(name: string, text: string): Priced[] {
+export function readText(name: string, text: string): Priced[] {
   if (text.includes('<OASISReport')) return oasisXml(text);
   if (text.includes('INTERVALSTARTTIME_GMT')) return oasisCsv(name, text);
   if (text.startsWith('Day Ahead Market LMPs')) return misoReport(text);

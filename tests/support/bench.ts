@@ -87,7 +87,7 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
     const cursors: Cursor[] = [];
     const replays = groups.map((responses) =>
       pipeline.replay({
-        name: 'test',
+        name: `test-${pipeline.sources.length}`,
         responses: each(responses),
         speed: null,
         chunkMax,

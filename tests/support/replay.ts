@@ -88,9 +88,9 @@ export function recordsOnLog(dataDir: string): number {
 
 /** Kills the replay when so many records are on its log; false when it ended before that. */
 export async function killAt(child: ReplayProcess, dataDir: string, records: number): Promise<boolean> {
-  const reached = await until(`${records} records on the log`, () =>
-    child.exitCode !== null || recordsOnLog(dataDir) >= records ? { ended: child.exitCode !== null } : null,
-  );
+  const look = () =>
+    child.exitCode !== null || recordsOnLog(dataDir) >= records ? { ended: child.exitCode !== null } : null;
+  const reached = await until(`${records} records on the log`, look, 120_000);
   if (reached.ended) return false;
   child.kill('SIGKILL');
   await child.exited;

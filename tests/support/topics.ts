@@ -58,13 +58,18 @@ export async function readTopics(log: Log): Promise<Topics> {
   };
 }
 
-/**
- * What is wrong in the topics, as sentences; empty when each fact stands there once and in order. Where days
- * were rebuilt, a bar may have been written again as it stood: then bars are left to their table.
- */
-export function topicFaults({ raw, ticks, enriched, bars }: Topics, rebuilt = false): string[] {
+export interface Allowed {
+  /** The operator published versions again as they stood: a record may stand twice, but on every topic. */
+  readonly repeated?: boolean;
+  /** Days were rebuilt: a bar may have been written again as it stood, and is left to its table. */
+  readonly rebuilt?: boolean;
+}
+
+/** What is wrong in the topics, as sentences; empty when each fact stands there once and in order. */
+export function topicFaults({ raw, ticks, enriched, bars }: Topics, allowed: Allowed = {}): string[] {
   const faults: string[] = [];
-  for (const records of [raw, ticks, enriched, ...(rebuilt ? [] : [bars])]) faults.push(...doubled(records));
+  if (!allowed.repeated) for (const records of [raw, ticks, enriched]) faults.push(...doubled(records));
+  if (!allowed.rebuilt) faults.push(...doubled(bars));
   faults.push(...unlike('raw → ticks', traces(raw), traces(ticks)));
   faults.push(...unlike('ticks → enriched', traces(ticks), traces(enriched)));
   return faults.slice(0, 10);
