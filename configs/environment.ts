@@ -1,6 +1,7 @@
 // What the environment selects: which services, which real parts, where things stand. Only variables choose
 // outside servers, and a wrong one is a finding with the variable's name, and never with a secret's value.
 
+import { type KafkaEnvironment, readKafka } from './kafka-environment.ts';
 import { isPlaceholder, readSecret } from './secret.ts';
 import type { Finding } from './yaml.ts';
 
@@ -10,7 +11,13 @@ export const ROLES = ['normalization', 'enrichment', 'aggregation', 'projection'
 export type Role = (typeof ROLES)[number];
 
 /** Variables that hold secrets: each may be given as `<NAME>_FILE` instead. */
-export const SECRETS = ['CLICKHOUSE_URL', 'REDIS_URL', 'ADMIN_TOKEN'] as const;
+export const SECRETS = [
+  'CLICKHOUSE_URL',
+  'REDIS_URL',
+  'ADMIN_TOKEN',
+  'KAFKA_SASL_PASSWORD',
+  'KAFKA_TLS_KEY',
+] as const;
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 
@@ -24,6 +31,10 @@ export interface Environment {
   readonly host: string;
   /** 0: any free port. */
   readonly ports: Readonly<Record<Role, number>>;
+  /** Null: the embedded log. */
+  readonly kafka: KafkaEnvironment | null;
+  /** Which worker of a group this process is; null: known by its host, data directory and roles. */
+  readonly workerId: string | null;
   readonly clickhouse:
     | { readonly kind: 'embedded'; readonly httpPort: number; readonly tcpPort: number }
     | { readonly kind: 'server'; readonly url: string };
@@ -97,8 +108,8 @@ export function readEnvironment(variables: Variables): {
   readonly warnings: readonly Finding[];
 } {
   const reader = new Reader(variables);
-  kafka(reader);
   notYet(reader);
+  const kafka = readKafka(reader);
   const clickhouseUrl = reader.url('CLICKHOUSE_URL', ['http:', 'https:']);
   const environment: Environment = {
     roles: roles(reader),
@@ -108,6 +119,8 @@ export function readEnvironment(variables: Variables): {
     logLevel: logLevel(reader),
     host: reader.text('HOST', '127.0.0.1'),
     ports: ports(reader),
+    kafka,
+    workerId: reader.text('WORKER_ID', '') || null,
     clickhouse:
       clickhouseUrl === null
         ? {
@@ -122,13 +135,6 @@ export function readEnvironment(variables: Variables): {
   return { environment, findings: reader.findings, warnings: reader.warnings };
 }
 
-/** Brokers instead of the embedded log: the one place that decides whether they can be used. */
-function kafka(reader: Reader): void {
-  if (reader.text('KAFKA_BROKERS', '') !== '') {
-    reader.wrong('KAFKA_BROKERS', 'this version runs on the embedded log only: unset it');
-  }
-}
-
 /** Variables of the design that this version does not serve: refused where silence would mislead. */
 function notYet(reader: Reader): void {
   if (reader.text('CONNECTORS', '') !== '') {
@@ -138,7 +144,7 @@ function notYet(reader: Reader): void {
     );
   }
   if (!['', '1'].includes(reader.text('PARALLELISM', ''))) {
-    reader.warn('PARALLELISM', 'one worker is used: the embedded log has one owner');
+    reader.warn('PARALLELISM', 'one worker is used: to scale, start more processes on KAFKA_BROKERS');
   }
 }
 
@@ -157,6 +163,8 @@ function roles(reader: Reader): readonly Role[] {
   if (reader.text('KAFKA_BROKERS', '') === '') {
     const part = `'${named.join(',')}' is a part of the services, and one process owns a data directory`;
     reader.wrong('ROLE', `${part}: services apart need KAFKA_BROKERS`);
+  } else if (reader.text('CLICKHOUSE_URL', '') + reader.text('CLICKHOUSE_URL_FILE', '') === '') {
+    reader.wrong('ROLE', 'services apart share one ClickHouse: set CLICKHOUSE_URL');
   }
   return ROLES.filter((role) => named.includes(role));
 }

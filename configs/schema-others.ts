@@ -137,6 +137,23 @@ export const runtime = z.strictObject({
       retention_hours: z.number().positive().default(168),
     })
     .prefault({}),
+  kafka: z
+    .strictObject({
+      replication: wholePositive.max(7).nullable().default(null),
+      min_insync_replicas: wholePositive.max(7).nullable().default(null),
+      compression: z.enum(['none', 'gzip', 'zstd']).default('zstd'),
+      session_timeout_ms: wholePositive.min(1_000).default(10_000),
+      heartbeat_interval_ms: wholePositive.default(1_000),
+      rebalance_timeout_ms: wholePositive.default(30_000),
+      transaction_timeout_ms: wholePositive.min(1_000).default(30_000),
+      request_timeout_ms: wholePositive.min(1_000).default(10_000),
+      fetch_max_bytes: wholePositive.min(1_024).default(2_097_152),
+    })
+    .refine((of) => of.heartbeat_interval_ms * 3 <= of.session_timeout_ms, {
+      message: 'heartbeat_interval_ms is above a third of session_timeout_ms',
+      path: ['heartbeat_interval_ms'],
+    })
+    .prefault({}),
   tenant_id: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected letters, digits, _ or -')

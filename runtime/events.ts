@@ -13,6 +13,8 @@ const UNWRITTEN_MAX = 10_000;
 const FLUSH_MS = 200;
 const OF = { topic: EVENTS_TOPIC, partition: 0 };
 
+const WRITER = 'supervisor.events';
+
 export class EventLog implements EventsView {
   readonly #clock: Clock;
   readonly #emit: (event: SupervisorEvent) => void;
@@ -20,6 +22,7 @@ export class EventLog implements EventsView {
   readonly #unwritten: SupervisorEvent[] = [];
   #kept: SupervisorEvent[] = [];
   #seq = 0;
+  #writer = WRITER;
   #log: Log | null = null;
   #flushing: Promise<void> | null = null;
   /** Events that could not be put on the topic, because it was out of order for too long. */
@@ -35,12 +38,17 @@ export class EventLog implements EventsView {
    * Reads what earlier runs left on the topic, goes on counting from there, and writes there from now on.
    * Call it before the first event is recorded: an event never changes its number.
    */
-  async attach(log: Log): Promise<void> {
+  async attach(log: Log, worker: string | null = null): Promise<void> {
     invariant(this.#seq === 0, 'the event log is attached before its first event');
     const end = await log.end(OF);
     this.#kept = await earlierEvents(log, Math.max(0, end - KEPT), end);
     this.#seq = Math.max(end, this.#kept.at(-1)?.seq ?? 0);
     this.#log = log;
+    if (worker !== null) this.#writer = `${WRITER}@${worker}`;
+  }
+
+  get attached(): boolean {
+    return this.#log !== null;
   }
 
   readonly record: RecordEvent = (event) => {
@@ -112,7 +120,7 @@ export class EventLog implements EventsView {
       partition: 0,
     }));
     try {
-      await this.#log.append('supervisor.events', outputs, []);
+      await this.#log.append(this.#writer, outputs, []);
     } catch {
       // The log is out of order, which health says; the events stand in memory and in the service's file.
       this.#unwritten.unshift(...events);

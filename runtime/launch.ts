@@ -1,7 +1,6 @@
 // Builds the adapters and the pipeline over them: what `start` and `replay` have in common. Opens in the
 // order in which a refusal costs least: the log's directory, then the engine.
 
-import { join } from 'node:path';
 import { findFeed, markets } from '../actors/feeds/markets.ts';
 import type { Work } from '../actors/router-work.ts';
 import type { Environment } from '../configs/environment.ts';
@@ -13,9 +12,10 @@ import { systemClock, systemDraw } from './clock.ts';
 import { Database } from './database.ts';
 import { EventLog } from './events.ts';
 import { AnswerCache } from './http/answer-cache.ts';
-import { openEmbeddedLog } from './log/embedded.ts';
 import type { Log } from './log/log.ts';
+import { LogFault } from './log/log-fault.ts';
 import { type Loggers, logEvent } from './logging.ts';
+import type { OpenedLog } from './open-log.ts';
 import { projectionOptions } from './options/projection.ts';
 import { runtimePolicy } from './options.ts';
 import { Pipeline } from './pipeline.ts';
@@ -24,9 +24,12 @@ import type { Prepared } from './startup.ts';
 import type { Telemetry } from './telemetry.ts';
 import type { ServiceName, SupervisorEvent } from './views.ts';
 
+const RETRY_MS = 1_000;
+
 export interface Launch {
   readonly prepared: Prepared;
   readonly environment: Environment;
+  readonly opened: OpenedLog;
   readonly loggers: Loggers;
   readonly events: EventLog;
   readonly telemetry: ReadonlyMap<ServiceName, Telemetry>;
@@ -57,15 +60,17 @@ function fileOf({ service }: SupervisorEvent): string {
   return name === 'markets' ? 'supervisor' : name;
 }
 
-/** Opens log and engine and builds the pipeline; nothing runs before `pipeline.start()`. */
+/**
+ * Opens the engine and builds the pipeline over the log; nothing runs before `pipeline.start()`. Waits for a
+ * log that is away; closes it when the engine cannot be opened.
+ */
 export async function launch(of: Launch): Promise<Launched> {
   const { config } = of.prepared;
   const { environment, events } = of;
   const policy = runtimePolicy(config);
-  const log = openEmbeddedLog({ dir: join(environment.dataDir, 'log'), nowMs: systemClock.nowMs });
+  const { log } = of.opened;
   try {
-    await log.bootstrap([eventsTopic(retentionMs(config))]);
-    await events.attach(log);
+    await attachEvents(of);
     const ports = { clock: systemClock, draw: systemDraw, record: events.record };
     const { connectionsMax: poolSize, timeoutMs } = projectionOptions(config);
     const database = await Database.open(ports, {
@@ -86,6 +91,20 @@ export async function launch(of: Launch): Promise<Launched> {
   } catch (error) {
     await log.close();
     throw error;
+  }
+}
+
+/** Events are read back before the first is recorded, however long the log is away. */
+async function attachEvents({ opened, events, prepared }: Launch): Promise<void> {
+  const { log, worker } = opened;
+  for (;;) {
+    try {
+      await log.bootstrap([eventsTopic(retentionMs(prepared.config))]);
+      return await events.attach(log, worker);
+    } catch (error) {
+      if (!(error instanceof LogFault && error.retryable)) throw error;
+      await new Promise<void>((done) => systemClock.after(RETRY_MS, done));
+    }
   }
 }
 

@@ -4,8 +4,10 @@
 import { processVariables } from '../configs/load.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { systemClock } from './clock.ts';
+import type { EventLog } from './events.ts';
 import { eventLog, type Launched, launch } from './launch.ts';
 import { openLoggers } from './logging.ts';
+import { openLog } from './open-log.ts';
 import { openPorts, type Ports } from './ports.ts';
 import { takeSample } from './sample.ts';
 import { SERVICES } from './services.ts';
@@ -67,9 +69,12 @@ async function main(): Promise<void> {
   });
   const events = eventLog(loggers, ports.counted);
   const leave = (code: number): never => process.exit(code);
+  const opened = openLog(prepared.config, environment, troubles(events, logger));
+  ports.opened(opened);
   const launched = await launch({
     prepared,
     environment,
+    opened,
     loggers,
     events,
     telemetry: ports.telemetry,
@@ -88,6 +93,8 @@ async function main(): Promise<void> {
   const restored = instruments === 0 ? '' : `, ${number(instruments)} instruments restored`;
   voice.say('ready', `ready in ${seconds.toFixed(1)} s${restored}`, { fields: { seconds, instruments } });
   keepRetention(launched);
+  // A part of the services has no connectors: the whole feeds it.
+  if (environment.roles.length < SERVICES.length) return;
   await takeSample({
     pipeline: launched.pipeline,
     clock: systemClock,
@@ -96,6 +103,18 @@ async function main(): Promise<void> {
     voice,
     stop,
   });
+}
+
+/** The log failed and is tried again: an event once events are kept, a line before. */
+function troubles(events: EventLog, logger: { warn(of: object): void }): (cause: string) => void {
+  return (cause) => {
+    const decision = 'tried again; input waits';
+    if (!events.attached) logger.warn({ event: 'dependency_down', message: cause, decision });
+    else {
+      const about = { service: 'markets', actor: 'log', cause, decision, budget_left: null };
+      events.record({ kind: 'dependency_down', ...about });
+    }
+  };
 }
 
 /** SIGTERM and SIGINT drain in order and lose nothing; a second one does not wait. */

@@ -21,7 +21,7 @@ export interface StageOptions {
   readonly assessment: AssessmentOptions;
 }
 
-const OUTPUT_BYTES_MAX = 1_000_000;
+export const OUTPUT_BYTES_MAX = 1_000_000;
 
 export function stageOptions(config: Config, markets: readonly MarketSpec[]): StageOptions {
   return {

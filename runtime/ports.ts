@@ -14,6 +14,7 @@ import { serviceApp, startingApp } from './http/service-app.ts';
 import { actorsView } from './inspection.ts';
 import type { Launched } from './launch.ts';
 import type { Loggers } from './logging.ts';
+import type { OpenedLog } from './open-log.ts';
 import { projectionOptions } from './options/projection.ts';
 import { type ServiceParts, serviceView, specOf } from './service-views.ts';
 import { SERVICES } from './services.ts';
@@ -27,6 +28,8 @@ export interface Ports {
   counted(event: SupervisorEvent): void;
   /** Address of a service, such as `http://127.0.0.1:8510`; null when it is not hosted here. */
   urlOf(service: ServiceName): string | null;
+  /** From now on health tells of the log. */
+  opened(log: OpenedLog): void;
   /** Gives every port its full routes. */
   ready(launched: Launched, events: EventLog): void;
   stop(): Promise<void>;
@@ -53,14 +56,20 @@ export function urlOf(host: string, port: number): string {
 
 const FAILURES: ReadonlySet<EventKind> = new Set(['defect', 'quarantine', 'restart', 'escalation']);
 
+/** What the process has by now. */
+interface Now {
+  running: Launched | null;
+  opened: OpenedLog | null;
+}
+
 /** Opens the ports of the roles. Throws PortInUse when one is taken; those already open are closed again. */
 export async function openPorts(settings: PortsSettings): Promise<Ports> {
   const { prepared, loggers, version } = settings;
   const { environment } = prepared.config;
   const open = new Map<ServiceName, Open>();
   const telemetry = new Map<ServiceName, Telemetry>();
-  let launched: Launched | null = null;
-  const whole = new ProcessTelemetry(() => lookAt(launched, environment.dataDir));
+  const now: Now = { running: null, opened: null };
+  const whole = new ProcessTelemetry(() => lookAt(now.running, environment.dataDir));
   const stop = async (): Promise<void> => {
     await Promise.all([...open.values()].map((each) => each.listening.stop()));
   };
@@ -70,10 +79,7 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
       for (const { market } of markets) metrics.extracted(market, 0);
       telemetry.set(name, metrics);
       const port = environment.ports[name];
-      const view = serviceView(
-        name,
-        partsOf(settings, metrics, port, () => launched),
-      );
+      const view = serviceView(name, partsOf(settings, metrics, port, now));
       const appSettings = {
         logger: loggers(name),
         adminToken: environment.adminToken,
@@ -102,8 +108,11 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
       const port = open.get(service)?.listening.port;
       return port === undefined ? null : urlOf(environment.host, port);
     },
+    opened(log) {
+      now.opened = log;
+    },
     ready(running, events) {
-      launched = running;
+      now.running = running;
       const inspection = inspectionOf(running, events, prepared.config.runtime.log.partitions);
       for (const { view: service, listening, settings: appSettings } of open.values()) {
         const app = serviceApp({
@@ -148,17 +157,17 @@ function partsOf(
   { prepared, version, draining, startedMs }: PortsSettings,
   telemetry: Telemetry,
   port: number,
-  running: () => Launched | null,
+  now: Now,
 ): ServiceParts {
   const { environment, runtime, projection, connectors, contacts } = prepared.config;
   const { clickhouse } = environment;
   return {
-    running,
+    running: () => now.running,
+    opened: () => now.opened,
     draining,
     telemetry,
     startedMs,
     nowMs: systemClock.nowMs,
-    logTarget: `${environment.dataDir}/log`,
     redisTarget: environment.redisUrl === null ? null : new URL(environment.redisUrl).host,
     port,
     info: {

@@ -5,6 +5,7 @@
 import { anomalyCounts, scoreSummaries } from '../sinks/quality-queries.ts';
 import type { Database } from './database.ts';
 import type { AnswerCache } from './http/answer-cache.ts';
+import type { OpenedLog } from './open-log.ts';
 import type { Partition } from './partition.ts';
 import type { Pipeline } from './pipeline.ts';
 import { type GroupName, SERVICES, type ServiceSpec } from './services.ts';
@@ -24,7 +25,8 @@ export interface ServiceParts {
   readonly telemetry: Telemetry;
   readonly startedMs: number;
   readonly nowMs: () => number;
-  readonly logTarget: string;
+  /** Null until it is opened. */
+  readonly opened: () => Pick<OpenedLog, 'log' | 'name' | 'target'> | null;
   readonly redisTarget: string | null;
   readonly info: Readonly<Record<string, unknown>>;
   readonly port: number;
@@ -125,9 +127,15 @@ async function health(
   const { ready: isReady, cause } = ready(groups, parts);
   const running = parts.running();
   if (parts.draining()) return { status: 'draining', cause, dependencies: {} };
-  if (running === null) return { status: 'starting', cause, dependencies: {} };
-  const dependencies = await dependenciesOf(spec, running, parts);
-  const { log, clickhouse, redis } = dependencies;
+  const log = await logOf(parts);
+  const logName = parts.opened()?.name ?? 'log';
+  if (running === null) {
+    if (log?.status !== 'down') return { status: 'starting', cause, dependencies: {} };
+    return { status: 'unhealthy', cause: log.cause, dependencies: { [logName]: log } };
+  }
+  const others = await dependenciesOf(spec, running, parts);
+  const dependencies = log === null ? others : { [logName]: log, ...others };
+  const { clickhouse, redis } = others;
   const view = (status: HealthView['status'], why: string | null) => ({ status, cause: why, dependencies });
   if (log?.status === 'down') return view('unhealthy', log.cause);
   if (spec.name === 'projection' && clickhouse?.status === 'down') return view('unhealthy', clickhouse.cause);
@@ -141,15 +149,20 @@ async function health(
   return view('healthy', null);
 }
 
+async function logOf(parts: ServiceParts): Promise<DependencyView | null> {
+  const opened = parts.opened();
+  if (opened === null) return null;
+  const cause = await opened.log.health();
+  const well = opened.name === 'kafka' ? 'up' : 'embedded';
+  return { status: cause === null ? well : 'down', target: opened.target, cause };
+}
+
 async function dependenciesOf(
   spec: ServiceSpec,
-  { pipeline, database, cache }: Running,
+  { database, cache }: Running,
   parts: ServiceParts,
 ): Promise<Record<string, DependencyView>> {
-  const cause = await pipeline.log.health();
-  const found: Record<string, DependencyView> = {
-    log: { status: cause === null ? 'embedded' : 'down', target: parts.logTarget, cause },
-  };
+  const found: Record<string, DependencyView> = {};
   if (spec.name === 'projection' || spec.name === 'data-quality') found.clickhouse = await database.health();
   if (spec.name === 'projection') {
     const down = await cache.health();

@@ -11,6 +11,7 @@ import { exportGold } from '../../sinks/export.ts';
 import { systemClock } from '../clock.ts';
 import { eventLog, type Launched, launch } from '../launch.ts';
 import { openLoggers } from '../logging.ts';
+import { openLog } from '../open-log.ts';
 import { fileResponses, listRecordings, type Unreadable } from '../recordings.ts';
 import { TOPIC } from '../services.ts';
 import { EXIT_CONFIG, EXIT_EXHAUSTED, prepare, printRefusal, refusalOf, StartRefused } from '../startup.ts';
@@ -23,6 +24,8 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
 const EXIT_INTERRUPTED = 130;
 const CHUNK_MAX = 2_000;
+/** A replay has a log of its own, whatever the running services use. */
+const ALONE = { ROLE: 'all', KAFKA_BROKERS: '' };
 const ANY_PORT = { CLICKHOUSE_HTTP_PORT: '0', CLICKHOUSE_TCP_PORT: '0' };
 
 async function main(wish: Wish): Promise<number> {
@@ -46,7 +49,7 @@ function requireWritable(dir: string): void {
 }
 
 async function replayIn(wish: Wish, dataDir: string): Promise<number> {
-  const prepared = prepare({ ...ANY_PORT, ...processVariables(), ROLE: 'all', DATA_DIR: dataDir });
+  const prepared = prepare({ ...ANY_PORT, ...processVariables(), ...ALONE, DATA_DIR: dataDir });
   const environment = { ...prepared.config.environment, logDir: join(dataDir, 'logs') };
   const screen = process.stderr.isTTY === true ? terminal(process.stderr) : null;
   const stdout = screen === null ? (line: string) => process.stderr.write(line) : screen.line;
@@ -60,7 +63,9 @@ async function replayIn(wish: Wish, dataDir: string): Promise<number> {
     process.exit(EXIT_EXHAUSTED);
   };
   const stop = onSignals(voice);
-  const launched = await launch({ prepared, environment, loggers, events, telemetry: new Map(), exhausted });
+  const opened = openLog(prepared.config, environment, () => {});
+  const telemetry = new Map();
+  const launched = await launch({ prepared, environment, opened, loggers, events, telemetry, exhausted });
   let summary: ReplaySummary;
   try {
     await launched.database.migrate();

@@ -134,6 +134,10 @@ export class KafkaCluster {
     throw failures.at(-1) ?? new Error('no broker is configured');
   }
 
+  async brokers(): Promise<number> {
+    return (await this.#known()).nodes.size;
+  }
+
   /** Names of all topics but Kafka's own, as a broker answers now. */
   async topics(): Promise<readonly string[]> {
     const { leaders } = await (await this.any()).send(metadataRequest(null));

@@ -36,6 +36,8 @@ export class KafkaMember implements Member {
   readonly #options: KafkaMemberOptions;
   readonly #membership: Membership;
   readonly #slots = new Map<string, Slot>();
+  /** Partitions that this member has ever owned. */
+  readonly #owned = new Set<string>();
   #generation = -1;
   #listener: Listener | null = null;
   #left: Promise<void> | null = null;
@@ -80,7 +82,10 @@ export class KafkaMember implements Member {
   }
 
   async *state(of: TopicPartition): AsyncIterable<readonly [string, Uint8Array]> {
-    await this.#slot(of).ready();
+    const slot = this.#slot(of);
+    // All of them first: a transaction that a crash left open in a neighbour would hold up the read.
+    await Promise.all([...this.#slots.values()].map((each) => each.ready()));
+    slot.adopted = true;
     yield* await readChangelog(this.#cluster, this.#changelog(of), ownerOf(of), this.#options.fetchBytesMax);
   }
 
@@ -99,6 +104,12 @@ export class KafkaMember implements Member {
     this.#slots.clear();
     await this.#membership.leave();
     this.#cluster.close();
+  }
+
+  #seat(of: TopicPartition): void {
+    const place = placeOf(of);
+    this.#slots.set(place, new Slot(of, this.#slotPorts(), !this.#owned.has(place)));
+    this.#owned.add(place);
   }
 
   #slot(of: TopicPartition): Slot {
@@ -125,9 +136,7 @@ export class KafkaMember implements Member {
       this.#slots.delete(place);
     }
     if (lost && partitions.length > 0) this.#tell();
-    for (const of of partitions) {
-      if (!this.#slots.has(placeOf(of))) this.#slots.set(placeOf(of), new Slot(of, this.#slotPorts()));
-    }
+    for (const of of partitions) if (!this.#slots.has(placeOf(of))) this.#seat(of);
     this.#tell();
   }
 
@@ -189,7 +198,7 @@ export class KafkaMember implements Member {
     this.#options.note(`another member went on with ${place}: it is restored`);
     this.#slots.delete(place);
     this.#tell();
-    this.#slots.set(place, new Slot(slot.of, this.#slotPorts()));
+    this.#seat(slot.of);
     this.#tell();
   }
 }

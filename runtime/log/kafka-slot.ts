@@ -49,12 +49,16 @@ export class Slot {
   #position: number | null = null;
   #held: { readonly decoded: Decoded; taken: number; count: number } | null = null;
   closed = false;
+  /** Its state was read since it is ours. Until then a commit can only come from who knows the past. */
+  adopted: boolean;
 
   constructor(
     readonly of: TopicPartition,
     ports: SlotPorts,
+    first: boolean,
   ) {
     this.#ports = ports;
+    this.adopted = first;
   }
 
   get place(): string {
@@ -79,6 +83,7 @@ export class Slot {
   }
 
   async committed(): Promise<number> {
+    this.adopted = true;
     await this.ready();
     return this.#offset;
   }
@@ -101,7 +106,7 @@ export class Slot {
   }
 
   async commit(parts: readonly Part[], nextOffset: number): Promise<CommitOutcome> {
-    if (this.closed) return 'fenced';
+    if (this.closed || !this.adopted) return 'fenced';
     if (this.#ready === null || this.#pending === null) await this.ready();
     else {
       // The answer to this very commit is still owed: who asks again after a failure asks for the same.

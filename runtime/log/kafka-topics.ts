@@ -5,9 +5,10 @@ import { errorType } from './kafka-fault.ts';
 import { ends } from './kafka-fetch.ts';
 import type { TopicSpec } from './log.ts';
 
+/** Null: 3 copies of which 2 count where there are three brokers or more, else 1 and 1. */
 export interface TopicPolicy {
-  readonly replication: number;
-  readonly minInsyncReplicas: number;
+  readonly replication: number | null;
+  readonly minInsyncReplicas: number | null;
 }
 
 const CREATE_MS_MAX = 20_000;
@@ -45,9 +46,11 @@ export async function createTopics(
 async function create(
   cluster: KafkaCluster,
   specs: readonly TopicSpec[],
-  { replication, minInsyncReplicas }: TopicPolicy,
+  policy: TopicPolicy,
 ): Promise<void> {
   const { broker } = await cluster.controller();
+  const replication = policy.replication ?? ((await cluster.brokers()) >= 3 ? 3 : 1);
+  const minInsyncReplicas = policy.minInsyncReplicas ?? (replication >= 3 ? 2 : 1);
   for (const spec of specs) {
     const settings = {
       'retention.ms': String(spec.retentionMs ?? -1),

@@ -52,6 +52,8 @@ export interface KafkaLogOptions {
 
 const BATCH_BYTES_MAX = 900_000;
 const HEALTH_MS_MAX = 2_000;
+const WAIT_MS = 250;
+const WAIT_MS_MAX = 5_000;
 const VISIBLE_MS_MAX = 10_000;
 const VISIBLE_LOOK_MS = 2;
 const placeOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
@@ -81,8 +83,12 @@ class KafkaLog implements Log {
     this.#outputs = new Outputs(options.valueBytesMax);
   }
 
-  async bootstrap(specs: readonly TopicSpec[]): Promise<{ created: string[]; differing: string[] }> {
-    this.#open();
+  /** Waits for brokers that are away, as `join` does. */
+  bootstrap(specs: readonly TopicSpec[]): Promise<{ created: string[]; differing: string[] }> {
+    return this.#patiently(() => this.#bootstrap(specs));
+  }
+
+  async #bootstrap(specs: readonly TopicSpec[]): Promise<{ created: string[]; differing: string[] }> {
     const all = [...specs, { name: WRITERS_CHANGELOG, partitions: 1, retentionMs: null, compacted: true }];
     const made = new Set(await createTopics(this.#cluster, all, this.#options.topics));
     const names = specs.map(({ name }) => name);
@@ -103,8 +109,11 @@ class KafkaLog implements Log {
     return specs.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  async join(group: string, topics: readonly string[]): Promise<Member> {
-    this.#open();
+  join(group: string, topics: readonly string[]): Promise<Member> {
+    return this.#patiently(() => this.#join(group, topics));
+  }
+
+  async #join(group: string, topics: readonly string[]): Promise<Member> {
     const counts = await Promise.all(topics.map((topic) => this.#partitions(topic)));
     const changelog = {
       name: changelogTopic(group),
@@ -256,6 +265,20 @@ class KafkaLog implements Log {
     const count = await this.#cluster.use(`partitions of ${topic}`, () => this.#cluster.partitions(topic));
     if (count === 0) throw new RangeError(`topic ${topic} was not created by the bootstrap`);
     return count;
+  }
+
+  /** An outage is waited for, and said once a try; what no waiting mends is thrown. */
+  async #patiently<T>(work: () => Promise<T>): Promise<T> {
+    for (let waitMs = WAIT_MS; ; waitMs = Math.min(WAIT_MS_MAX, waitMs * 2)) {
+      this.#open();
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof LogFault && error.retryable)) throw error;
+        this.#options.note(error.message);
+        await Bun.sleep(waitMs);
+      }
+    }
   }
 
   #open(): void {

@@ -11,7 +11,7 @@ export function kafkaOptions(brokers: string, more: Partial<KafkaLogOptions> = {
       sasl: null,
       requestTimeoutMs: 10_000,
     },
-    topics: { replication: 1, minInsyncReplicas: 1 },
+    topics: { replication: null, minInsyncReplicas: null },
     worker: 'tests',
     compression: 'zstd',
     sessionMs: 6_000,

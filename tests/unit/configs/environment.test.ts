@@ -139,18 +139,29 @@ describe('secrets from files', () => {
     CLICKHOUSE_URL: `http://u:${SECRET}@db:8123`,
     REDIS_URL: 'redis://r:6379',
     ADMIN_TOKEN: SECRET,
+    KAFKA_SASL_PASSWORD: SECRET,
+    KAFKA_TLS_KEY: SECRET,
+  };
+  /** What must be set for the secret to be looked at. */
+  const SASL = { KAFKA_BROKERS: 'k:9092', KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'u' };
+  const BESIDE: Partial<Record<(typeof SECRETS)[number], Variables>> = {
+    KAFKA_SASL_PASSWORD: SASL,
+    KAFKA_TLS_KEY: { KAFKA_BROKERS: 'k:9092', KAFKA_TLS_ENABLED: 'true' },
   };
 
   test.each(SECRETS)('%s_FILE is read, without its line end', (name) => {
     for (const mode of [0o440, 0o400, 0o600]) {
       const { environment, findings } = readEnvironment({
+        ...BESIDE[name],
         [`${name}_FILE`]: secretFile(`${GOOD[name]}\n`, mode),
       });
-      expect(findings).toEqual([]);
+      expect(findings.filter(({ key }) => key === name || key === `${name}_FILE`)).toEqual([]);
       const read = {
         CLICKHOUSE_URL: environment.clickhouse.kind === 'server' ? environment.clickhouse.url : null,
         REDIS_URL: environment.redisUrl,
         ADMIN_TOKEN: environment.adminToken,
+        KAFKA_SASL_PASSWORD: environment.kafka?.sasl?.password,
+        KAFKA_TLS_KEY: environment.kafka?.tls?.key,
       };
       expect(read[name]).toBe(GOOD[name]);
     }
@@ -158,7 +169,7 @@ describe('secrets from files', () => {
 
   test.each(SECRETS)('%s_FILE that cannot serve is refused, and says why', (name) => {
     const file = `${name}_FILE`;
-    const why = (path: string) => wrong({ [file]: path })[file];
+    const why = (path: string) => wrong({ ...BESIDE[name], [file]: path })[file];
     expect(why(join(dir, 'absent'))).toMatch(/cannot be read: ENOENT/);
     expect(why(dir)).toMatch(/cannot be read: EISDIR/);
     expect(why(secretFile('', 0o440))).toEndWith('is empty');

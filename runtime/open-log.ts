@@ -1,0 +1,58 @@
+// Which log stands behind the port: one SQLite file of this process, or the brokers that KAFKA_BROKERS names.
+
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Environment } from '../configs/environment.ts';
+import type { Config } from '../configs/load.ts';
+import { systemClock } from './clock.ts';
+import { openEmbeddedLog } from './log/embedded.ts';
+import { openKafkaLog } from './log/kafka.ts';
+import type { Log } from './log/log.ts';
+import { OUTPUT_BYTES_MAX } from './options.ts';
+
+export interface OpenedLog {
+  readonly log: Log;
+  /** Its name among the dependencies of /health. */
+  readonly name: 'log' | 'kafka';
+  readonly target: string;
+  /** What this process is called where several write: its events, its partitions. */
+  readonly worker: string | null;
+}
+
+const CLIENT_ID = 'carbon-ingestion';
+
+/**
+ * `note` hears of what fails and is tried again. Throws LogFault for a directory that cannot be used; brokers
+ * that are away are no reason to throw.
+ */
+export function openLog(config: Config, environment: Environment, note: (cause: string) => void): OpenedLog {
+  const { kafka } = environment;
+  if (kafka === null) {
+    const dir = join(environment.dataDir, 'log');
+    const log = openEmbeddedLog({ dir, nowMs: systemClock.nowMs });
+    return { log, name: 'log', target: dir, worker: null };
+  }
+  const settings = config.runtime.kafka;
+  const worker = environment.workerId ?? workerOf(environment);
+  const log = openKafkaLog({
+    connection: { ...kafka, clientId: CLIENT_ID, requestTimeoutMs: settings.request_timeout_ms },
+    topics: { replication: settings.replication, minInsyncReplicas: settings.min_insync_replicas },
+    worker,
+    compression: settings.compression,
+    sessionMs: settings.session_timeout_ms,
+    heartbeatMs: settings.heartbeat_interval_ms,
+    rebalanceMs: settings.rebalance_timeout_ms,
+    transactionMs: settings.transaction_timeout_ms,
+    fetchBytesMax: settings.fetch_max_bytes,
+    valueBytesMax: OUTPUT_BYTES_MAX,
+    nowMs: systemClock.nowMs,
+    note,
+  });
+  return { log, name: 'kafka', target: kafka.brokers.join(','), worker };
+}
+
+/** The same after a restart, another for each process that may run beside it. */
+function workerOf({ dataDir, roles }: Environment): string {
+  const place = Bun.hash.xxHash64(`${resolve(dataDir)}|${roles.join(',')}`).toString(16);
+  return `${hostname()}-${place}`;
+}
