@@ -152,6 +152,6 @@ try {
 } catch (error) {
   const refusal = refusalOf(error);
   if (refusal === null) throw error;
-  printRefusal(refusal);
+  await printRefusal(refusal);
   process.exit(EXIT_CONFIG);
 }

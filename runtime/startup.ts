@@ -101,12 +101,21 @@ export function refusalOf(error: unknown): Refusal | null {
   return null;
 }
 
-/** Prints a refusal: findings for people on stderr, and one JSON line on stdout for machines. */
-export function printRefusal(refusal: Refusal): void {
-  for (const finding of refusal.findings) process.stderr.write(`${sentence(finding)}\n`);
-  if (refusal.findings.length === 0) process.stderr.write(`${refusal.hint}\n`);
-  const { check, hint, findings } = refusal;
+/**
+ * Prints a refusal: findings for people on stderr, and one JSON line on stdout for machines. Resolves
+ * when both are handed over, because whoever exits before that cuts what a pipe could not take at once.
+ */
+export async function printRefusal({ check, hint, findings }: Refusal): Promise<void> {
+  const sentences = findings.length === 0 ? [hint] : findings.map(sentence);
   const time = new Date().toISOString();
   const line = { level: 'fatal', time, event: 'startup_failed', check, hint, findings };
-  process.stdout.write(`${JSON.stringify(line)}\n`);
+  await Promise.all([
+    handOver(process.stderr, `${sentences.join('\n')}\n`),
+    handOver(process.stdout, `${JSON.stringify(line)}\n`),
+  ]);
+}
+
+/** A reader that went away is no reason to stay. */
+function handOver(stream: NodeJS.WriteStream, text: string): Promise<void> {
+  return new Promise((resolve) => stream.write(text, () => resolve()));
 }

@@ -188,6 +188,6 @@ try {
   }
   const refusal = refusalOf(error);
   if (refusal === null) throw error;
-  printRefusal(refusal);
+  await printRefusal(refusal);
   process.exit(EXIT_CONFIG);
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { openEmbeddedLog } from '../../runtime/log/embedded.ts';
 import { command, type Said } from '../support/command.ts';
 import { configDir, EXISTING, FILES, SHIPPED } from '../support/config-dir.ts';
-import { startProduct, temporaryDirectory } from '../support/product.ts';
+import { productEnvironment, startProduct, temporaryDirectory } from '../support/product.ts';
 import { canMount, smallDisk } from '../support/tmpfs.ts';
 import { until } from '../support/until.ts';
 
@@ -82,6 +82,27 @@ describe('configuration', () => {
     expect(check).toBe('configuration');
     expect(findings.map((each) => each.where)).toEqual([where]);
   });
+
+  test('more findings than a pipe takes at once arrive whole', async () => {
+    const teams = Array.from(
+      { length: 1_000 },
+      (_, index) => `  t${index}: { email: 1, slack: 2, pagerduty: 3 }`,
+    );
+    using configs = configDir(SHIPPED, { contacts: `teams:\n${teams.join('\n')}\n` });
+    using dir = temporaryDirectory();
+    const [status, output] = [join(dir.path, 'status'), join(dir.path, 'output')];
+    // The reader waits until the product has ended, or for as long as that takes which waits for its reader.
+    const script = `{ "$0" runtime/main.ts 2>/dev/null; echo $? >${status}; } |
+      { n=0; while [ ! -e ${status} ] && [ $n -lt 40 ]; do n=$((n+1)); sleep 0.1; done; cat >${output}; }`;
+    const child = Bun.spawn(['sh', '-c', script, process.execPath], {
+      cwd: join(SHIPPED, '..'),
+      env: productEnvironment(dir.path, { CONFIG_DIR: configs.path }),
+    });
+    await child.exited;
+    const lines = (await Bun.file(output).text()).trim().split('\n');
+    const code = Number(await Bun.file(status).text());
+    expect(fatal({ code, lines, errors: 'not kept' }).findings).toHaveLength(3_000);
+  }, 30_000);
 
   test('no directory of that name', async () => {
     const { findings } = await refused({ CONFIG_DIR: '/nowhere/configs' });
