@@ -39,8 +39,17 @@ export function aggregationStage(options: AggregationOptions): Stage<Aggregation
     advance: (state, toMs, context) => advance(rules, state, toMs, context),
     store: storeState,
     restore: restoreState,
+    watermarkMs: (state) => settledTo(rules, state),
     inspect: (state) => inspectAggregation(state, contextOf(rules, state.instrumentId, '', 0)),
   };
+}
+
+function settledTo({ options }: Rules, state: AggregationState): number | null {
+  const [market = '', run = ''] = state.instrumentId.split(':', 2);
+  const windows = options.markets.get(market)?.windows(run);
+  return windows === undefined || state.maxEventMs === null
+    ? null
+    : watermarkMs(state, windows.allowedLatenessMs);
 }
 
 function rulesOf(options: AggregationOptions): Rules {

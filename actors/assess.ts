@@ -8,7 +8,7 @@ import { detect, schemaOf } from './detectors.ts';
 import { Defect } from './domain/invariant.ts';
 import { isRejection, reject } from './domain/rejection.ts';
 import { sealJson, unsealJson } from './domain/sealed.ts';
-import { toMs } from './domain/time.ts';
+import { formatUtc, toMs } from './domain/time.ts';
 import type { Tick } from './domain/wire.ts';
 import type { Memory } from './finding.ts';
 import { NO_PRICES, packPrices, type RecentPrices, unpackPrices, withPrice } from './recent-prices.ts';
@@ -48,7 +48,7 @@ export function assessmentStage(options: AssessmentOptions): Stage<AssessmentSta
     inspect: ({ prices, volumes, newestMs, schema }) => ({
       prices_held: prices.prices.length,
       volumes_held: volumes.prices.length,
-      newestMs,
+      newest: newestMs === null ? null : formatUtc(newestMs),
       schema,
     }),
   };

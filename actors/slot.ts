@@ -31,29 +31,41 @@ export interface Slot {
   settled(): Slot;
   /** For a release: the whole budget again, and the state under a suspension. */
   renewed(): Slot;
+  /** Offset of the last record folded in this process; null before the first. */
+  readonly lastOffset: number | null;
+  watermarkMs(): number | null;
   inspect(): Readonly<Record<string, unknown>>;
 }
 
 /** A slot over `committed`, with nothing in flight. */
 export function slotOf<State>(stage: Stage<State>, committed: State): Slot {
-  return makeSlot(stage, committed, committed, NO_RESTARTS);
+  return makeSlot(stage, committed, committed, NO_RESTARTS, null);
 }
 
-function makeSlot<State>(stage: Stage<State>, stored: State, state: State, defects: RestartWindow): Slot {
-  const next = ({ state: folded, ...result }: StageResult<State>): Fold => ({
-    slot: makeSlot(stage, stored, folded, defects),
+function makeSlot<State>(
+  stage: Stage<State>,
+  stored: State,
+  state: State,
+  defects: RestartWindow,
+  lastOffset: number | null,
+): Slot {
+  const next = ({ state: folded, ...result }: StageResult<State>, offset: number | null): Fold => ({
+    slot: makeSlot(stage, stored, folded, defects, offset),
     result,
   });
   return {
     stage: stage.name,
     defects,
     unusable: null,
-    fold: (records, context) => next(stage.process(state, records, context)),
-    advance: (toMs, context) => next(stage.advance(state, toMs, context)),
+    fold: (records, context) =>
+      next(stage.process(state, records, context), records.at(-1)?.offset ?? lastOffset),
+    advance: (toMs, context) => next(stage.advance(state, toMs, context), lastOffset),
     changes: () => (state === stored ? [] : stage.store(stored, state)),
-    noting: (found) => makeSlot(stage, stored, state, found),
-    settled: () => makeSlot(stage, state, state, defects),
-    renewed: () => makeSlot(stage, stored, state, NO_RESTARTS),
+    noting: (found) => makeSlot(stage, stored, state, found, lastOffset),
+    settled: () => makeSlot(stage, state, state, defects, lastOffset),
+    renewed: () => makeSlot(stage, stored, state, NO_RESTARTS, lastOffset),
+    lastOffset,
+    watermarkMs: () => stage.watermarkMs?.(state) ?? null,
     inspect: () => stage.inspect(state),
   };
 }
@@ -85,6 +97,8 @@ function stillSlot(stage: string, cause: string, defects: RestartWindow, under: 
     noting: (found) => stillSlot(stage, cause, found, under),
     settled: () => slot,
     renewed: () => under?.renewed() ?? stillSlot(stage, cause, NO_RESTARTS, null),
+    lastOffset: under?.lastOffset ?? null,
+    watermarkMs: () => under?.watermarkMs() ?? null,
     inspect: () => ({ unusable: cause, ...under?.inspect() }),
   };
   return slot;

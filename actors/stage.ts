@@ -79,6 +79,8 @@ export interface Stage<State> {
   store(before: State | null, after: State): readonly StoredPart[];
   /** Inverse of `store`; throws a Defect on bytes it did not write (each part carries a checksum). */
   restore(instrumentId: string, parts: ReadonlyMap<string, Uint8Array>): State;
+  /** Where event time is settled, milliseconds; null before the first observation. Absent: it has none. */
+  watermarkMs?(state: State): number | null;
   /** JSON for `GET /actors/{market}/{instrument}`; bounded, and cheap: it walks only what it shows. */
   inspect(state: State): Readonly<Record<string, unknown>>;
 }

@@ -14,6 +14,7 @@ import type {
 import { type Slot, suspendedSlot } from '../actors/slot.ts';
 import { addRestart, NO_RESTARTS, type RestartPolicy, type RestartWindow } from '../actors/supervision.ts';
 import { type Address, branch, type Host } from './host.ts';
+import { InstrumentIndex } from './instrument-index.ts';
 
 export interface Resident {
   readonly id: string;
@@ -26,7 +27,7 @@ export interface Resident {
   restarts: number;
   lastError: string | null;
   /** Slot keys in which it is quarantined. */
-  readonly quarantined: Set<string>;
+  quarantined: ReadonlySet<string>;
   /** Crashes outside the actor's own edge, within the period. */
   crashes: RestartWindow;
 }
@@ -46,6 +47,8 @@ export interface DirectorySettings {
   /** Crashes of one actor within the period before its instrument is suspended. */
   readonly crashes: RestartPolicy;
   readonly nowMs: () => number;
+  /** An instrument actor was started in this shard. */
+  readonly started: (shard: string) => void;
   /** An actor crashed outside its own edge. */
   readonly crashed: (resident: Resident, cause: string, budgetLeft: number) => void;
 }
@@ -66,6 +69,8 @@ export class Directory {
   readonly #markets = new Map<string, MarketNode>();
   readonly #residents = new Map<string, Resident>();
   readonly #owners = new Map<string, SlotOwner>();
+  readonly #index = new InstrumentIndex();
+  readonly #quarantined = new Map<string, Set<string>>();
 
   constructor(settings: DirectorySettings) {
     this.#settings = settings;
@@ -82,7 +87,7 @@ export class Directory {
     this.#owners.delete(slotKey);
     for (const resident of [...this.#residents.values()]) {
       if (!resident.slots.delete(slotKey)) continue;
-      resident.quarantined.delete(slotKey);
+      this.release(resident.id, slotKey);
       resident.address.tell({ kind: 'drop', slotKey });
       if (resident.slots.size === 0) this.#stop(resident);
     }
@@ -96,6 +101,7 @@ export class Directory {
       if (owner === undefined) throw new Error(`no router owns ${slotKey}`);
       const slot = owner.slot(id);
       found.slots.set(slotKey, slot);
+      this.#mark(id, slot);
       found.address.tell({ kind: 'adopt', slotKey, slot });
     }
     return found;
@@ -111,6 +117,7 @@ export class Directory {
       const resident = this.resident(id, slotKey);
       const slot = candidate.settled();
       resident.slots.set(slotKey, slot);
+      this.#mark(id, slot);
       resident.address.tell({ kind: 'adopt', slotKey, slot });
     }
   }
@@ -129,17 +136,57 @@ export class Directory {
     return (node?.shards ?? []).map((each) => ({ path: each.address.path, children: each.residents.size }));
   }
 
+  /** Actors of a shard. */
+  live(shard: string): number {
+    const [, market = ''] = shard.split('/');
+    const found = this.#markets.get(market)?.shards.find((each) => each.address.path === shard);
+    return found?.residents.size ?? 0;
+  }
+
   markets(): readonly string[] {
     return [...this.#markets.keys()].sort();
   }
 
+  /** Ids of a market in order. */
+  ids(market: string): readonly string[] {
+    return this.#index.ids(market);
+  }
+
+  /** Ids of a location, one for each run. */
+  at(market: string, location: string): readonly string[] {
+    return this.#index.at(market, location);
+  }
+
+  /** How far event time is settled at most, by run, milliseconds. */
+  marks(market: string): ReadonlyMap<string, number> {
+    return this.#index.marks(market);
+  }
+
   /** Instruments of a market that are in quarantine, in any of their slots. */
   quarantined(market: string): readonly string[] {
-    const found: string[] = [];
-    for (const each of this.#residents.values()) {
-      if (each.quarantined.size > 0 && each.market === market) found.push(each.id);
-    }
-    return found.sort();
+    return [...(this.#quarantined.get(market) ?? [])].sort();
+  }
+
+  quarantine(id: string, slotKey: string): void {
+    const resident = this.#residents.get(id);
+    if (resident === undefined) return;
+    resident.quarantined = new Set(resident.quarantined).add(slotKey);
+    const all = this.#quarantined.get(resident.market) ?? new Set();
+    this.#quarantined.set(resident.market, all.add(id));
+  }
+
+  release(id: string, slotKey: string): void {
+    const resident = this.#residents.get(id);
+    if (resident === undefined || !resident.quarantined.has(slotKey)) return;
+    const left = new Set(resident.quarantined);
+    left.delete(slotKey);
+    resident.quarantined = left;
+    if (left.size === 0) this.#quarantined.get(resident.market)?.delete(id);
+  }
+
+  #mark(id: string, slot: Slot): void {
+    const ms = slot.watermarkMs();
+    if (ms !== null) this.#index.mark(id, ms);
   }
 
   /** Stops the actors of a shard or market, and brings them back from their committed slots. */
@@ -168,6 +215,8 @@ export class Directory {
       crashes: NO_RESTARTS,
     };
     this.#residents.set(id, resident);
+    this.#index.add(id);
+    this.#settings.started(resident.shard);
     return resident;
   }
 
@@ -208,6 +257,7 @@ export class Directory {
   #stop(resident: Resident): void {
     this.#settings.host.stop(resident.address);
     this.#residents.delete(resident.id);
+    this.#index.remove(resident.id);
     const shard = this.#markets
       .get(resident.market)
       ?.shards.find((each) => each.address.path === resident.shard);

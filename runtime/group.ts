@@ -5,6 +5,7 @@
 import {
   addRestart,
   backoffMs,
+  budgetLeft,
   NO_RESTARTS,
   type RestartPolicy,
   type RestartWindow,
@@ -14,6 +15,7 @@ import type { Member, PartitionLag, TopicPartition } from './log/log.ts';
 import { LogFault } from './log/log-fault.ts';
 import { Partition, type PartitionPlan, type PartitionPorts } from './partition.ts';
 import { type Restored, restorePartition } from './restore.ts';
+import type { EventKind } from './views.ts';
 
 export interface GroupSettings {
   readonly service: string;
@@ -73,6 +75,16 @@ export class Group {
     return this.#restored && !this.#closing;
   }
 
+  /** Such as `enrichment-service`. */
+  get service(): string {
+    return this.#settings.service;
+  }
+
+  /** Restarts of routers that are left in their period. */
+  get budgetLeft(): number {
+    return budgetLeft(this.#window, this.#ports.clock.nowMs(), this.#settings.restarts);
+  }
+
   partitions(): Iterable<Partition> {
     return this.#partitions.values();
   }
@@ -84,13 +96,14 @@ export class Group {
   /** Every router finishes its batch and stops; then the member leaves. */
   async drain(): Promise<void> {
     this.#closing = true;
-    this.#record('drain', 'the service is asked to stop', 'routers finish what they have in hand');
+    this.#record('drain', 'asked to stop', 'routers finish what they have in hand');
     await this.#changes;
     const all = [...this.#partitions.values()];
     await Promise.all(all.map((each) => each.drain()));
     await Promise.all(all.map((each) => each.dispose()));
     this.#partitions.clear();
     await this.#member?.leave();
+    this.#record('stop', 'drained', `${all.length} routers stopped, all they did is committed`);
   }
 
   /** What cannot be restored leaves the process with its cause: a router never starts on half a state. */
@@ -110,9 +123,11 @@ export class Group {
     }
     const fresh = partitions.filter((of) => !this.#partitions.has(keyOf(of)));
     for (const of of fresh) await this.#open(of);
+    const first = !this.#restored;
     this.#restored = true;
-    const decision = `${partitions.length} partitions, ${fresh.length} new`;
-    this.#record('rebalance', `generation ${generation}`, decision);
+    const cause = `generation ${generation} of ${this.#settings.group}`;
+    this.#record('rebalance', cause, `${partitions.length} partitions, ${fresh.length} new`);
+    if (first) this.#record('start', cause, `${fresh.length} routers run on restored state`);
   }
 
   async #open(of: TopicPartition): Promise<void> {
@@ -182,10 +197,10 @@ export class Group {
     this.#settings.exhausted(cause);
   }
 
-  #record(kind: 'rebalance' | 'escalation' | 'note' | 'drain', cause: string, decision: string): void {
-    const { service, group } = this.#settings;
-    const actor = `services/${service}/${group}`;
-    this.#ports.record({ kind, service, actor, cause, decision, budget_left: null });
+  #record(kind: EventKind, cause: string, decision: string): void {
+    const { service } = this.#settings;
+    const actor = this.#parent.path;
+    this.#ports.record({ kind, service, actor, cause, decision, budget_left: this.budgetLeft });
   }
 }
 

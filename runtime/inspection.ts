@@ -2,12 +2,13 @@
 // Answers come from the directory's committed slots, never from an actor's mailbox, so a look waits for
 // nobody and costs what it shows.
 
+import { formatUtc } from '../actors/domain/time.ts';
 import type { Directory, Resident } from './directory.ts';
-import type { Address } from './host.ts';
 import { nearest } from './near.ts';
 import type { Partition } from './partition.ts';
 import type { Platform } from './platform.ts';
 import type { ReplaySource } from './replay-source.ts';
+import { marketOfRawTopic, SERVICES } from './services.ts';
 import type { ActorsView, InstrumentSummary, InstrumentView, MarketView, TreeNode } from './views.ts';
 
 export interface InspectionParts {
@@ -27,30 +28,22 @@ export function actorsView(parts: InspectionParts): ActorsView {
     markets: () => directory.markets(),
     market: (market, limit, after) => marketView(parts, market, limit, after),
     async instruments(market, name) {
-      return [...matching(directory, market, name)].map((resident) => instrumentView(platform, resident));
+      return matching(directory, market, name).map((resident) => instrumentView(platform, resident));
     },
-    near: (market, name) => nearest(idsOf(directory, market), `${market}:${name}`, 10),
+    near: (market, name) => nearest(directory.ids(market), name, 10, name.includes(':') ? withRun : location),
     release: (id) => platform.release(id),
   };
 }
 
-function idsOf(directory: Directory, market: string): string[] {
-  const ids: string[] = [];
-  for (const resident of directory.all().values()) if (resident.market === market) ids.push(resident.id);
-  return ids.sort();
+/** `RTPD:TH_SP15` is one instrument; a bare location all of its runs. */
+function matching(directory: Directory, market: string, name: string): readonly Resident[] {
+  const exact = directory.find(`${market}:${name}`);
+  if (exact !== undefined) return [exact];
+  return directory.at(market, name).flatMap((id) => directory.find(id) ?? []);
 }
 
-/** `RTPD:TH_SP15` is one instrument; a bare location all of its runs. */
-function* matching(directory: Directory, market: string, name: string): Iterable<Resident> {
-  const exact = directory.find(`${market}:${name}`);
-  if (exact !== undefined) {
-    yield exact;
-    return;
-  }
-  for (const resident of directory.all().values()) {
-    if (resident.market === market && resident.id.endsWith(`:${name}`) && location(resident.id) === name)
-      yield resident;
-  }
+function withRun(id: string): string {
+  return id.slice(id.indexOf(':') + 1);
 }
 
 function location(id: string): string {
@@ -68,9 +61,8 @@ function summary(resident: Resident): InstrumentSummary {
 
 function watermarkOf(resident: Resident): string | null {
   for (const slot of resident.slots.values()) {
-    if (slot.stage !== 'aggregation') continue;
-    const { watermark } = slot.inspect();
-    return typeof watermark === 'string' ? watermark : null;
+    const ms = slot.watermarkMs();
+    if (ms !== null) return formatUtc(ms);
   }
   return null;
 }
@@ -81,24 +73,43 @@ async function marketView(
   limit: number,
   after: string | null,
 ): Promise<MarketView | null> {
-  const { directory, groups } = parts.platform;
+  const { directory } = parts.platform;
   if (!directory.markets().includes(market)) return null;
-  const ids = idsOf(directory, market);
-  const from = after === null ? 0 : ids.findIndex((id) => id > after);
-  const page = from < 0 ? [] : ids.slice(from, from + limit);
-  const rows = page.flatMap((id) => directory.find(id) ?? []).map(summary);
-  const lags = await Promise.all([...groups.values()].map((group) => group.lag()));
-  const marks = rows.flatMap((row) => row.watermark ?? []).sort();
+  const ids = directory.ids(market);
+  const from = after === null ? 0 : firstAfter(ids, after);
+  const page = ids.slice(from, from + limit);
   return {
     market,
     instruments: ids.length,
-    quarantined: ids.filter((id) => (directory.find(id)?.quarantined.size ?? 0) > 0),
-    watermark: marks.at(-1) ?? null,
-    lag: lags.flat().reduce((sum, each) => sum + each.lag, 0),
-    ticksPerSecond: parts.rate(market),
-    rows,
-    next: from >= 0 && from + limit < ids.length ? (page.at(-1) ?? null) : null,
+    quarantined: directory.quarantined(market),
+    watermarks: Object.fromEntries([...directory.marks(market)].map(([run, ms]) => [run, formatUtc(ms)])),
+    lag: await lagOf(parts.platform, market),
+    ticks_per_second: parts.rate(market),
+    rows: page.flatMap((id) => directory.find(id) ?? []).map(summary),
+    next: from + limit < ids.length ? (page.at(-1) ?? null) : null,
   };
+}
+
+/** Index of the first id after `after`, by bisection. */
+function firstAfter(ids: readonly string[], after: string): number {
+  let low = 0;
+  let high = ids.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ids[middle] ?? '') > after) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** Raw topics of other markets are left out. */
+async function lagOf(platform: Platform, market: string): Promise<Record<string, number>> {
+  const found: Record<string, number> = {};
+  for (const [name, group] of platform.groups) {
+    const lags = (await group.lag()).filter(({ topic }) => (marketOfRawTopic(topic) ?? market) === market);
+    found[name] = lags.reduce((sum, each) => sum + each.lag, 0);
+  }
+  return found;
 }
 
 function instrumentView(platform: Platform, resident: Resident): InstrumentView {
@@ -111,7 +122,8 @@ function instrumentView(platform: Platform, resident: Resident): InstrumentView 
     if (inFlight) waiting += 1;
     slots[slot.stage] = {
       input: partition === undefined ? null : `${partition.of.topic}/${partition.of.partition}`,
-      position: partition?.state.position ?? null,
+      committed_position: partition?.state.position ?? null,
+      last_offset: slot.lastOffset,
       quarantined: resident.quarantined.has(slotKey),
       ...slot.inspect(),
     };
@@ -138,55 +150,57 @@ function partitionOf(platform: Platform, slotKey: string): Partition | undefined
 
 function tree(parts: InspectionParts): TreeNode {
   const { platform } = parts;
+  const feeds = parts.connectors().map((each) => leaf(each.path, 'feed', each.state.phase, null));
+  const sinks = parts.sinks().map((each) => leaf(`sinks/${each.name}`, 'sink', each.state, null));
   const nodes = [
     marketsNode(platform),
     servicesNode(platform),
-    branch(
-      'connectors',
-      'connector',
-      parts.connectors().map((each) => leaf(each.path, 'feed', each.state.phase)),
-    ),
-    branch(
-      'sinks',
-      'sink',
-      parts.sinks().map((each) => leaf(`sinks/${each.name}`, 'sink', each.state)),
-    ),
+    branch('connectors', 'connector', feeds, null),
+    branch('sinks', 'sink', sinks, null),
   ];
-  return branch('root', 'root', nodes);
+  return branch('root', 'root', nodes, null);
 }
 
 function marketsNode(platform: Platform): TreeNode {
   const { directory } = platform;
-  const markets = directory.markets().map((market) => {
+  const markets = directory.markets().map((market): TreeNode => {
     const shards = directory.shards(market).map((shard): TreeNode => {
-      const budgetLeft = platform.budgetLeft('shard', shard.path);
-      return { ...leaf(shard.path, 'shard', 'running'), children: shard.children, budgetLeft };
+      const node = leaf(shard.path, 'shard', 'running', platform.budgetLeft('shard', shard.path));
+      return { ...node, children: shard.children };
     });
-    return {
-      ...branch(`markets/${market}`, 'market', shards),
-      budgetLeft: platform.budgetLeft('market', market),
-    };
+    const instruments = shards.reduce((sum, each) => sum + each.children, 0);
+    const quarantined = directory.quarantined(market).length;
+    const node = branch(`markets/${market}`, 'market', shards, platform.budgetLeft('market', market));
+    return { ...node, instruments, quarantined };
   });
-  return branch('markets', 'root', markets);
+  const total = (of: 'instruments' | 'quarantined') =>
+    markets.reduce((sum, each) => sum + (each[of] ?? 0), 0);
+  const node = branch('markets', 'root', markets, null);
+  return { ...node, instruments: total('instruments'), quarantined: total('quarantined') };
 }
 
 function servicesNode(platform: Platform): TreeNode {
-  const services = [...platform.groups].map(([group, each]) => {
-    const routers = [...each.partitions()].map((partition) =>
-      leaf(partition.path, 'router', partition.state.phase),
+  const services = SERVICES.filter((spec) => platform.roles.has(spec.name)).map((spec): TreeNode => {
+    const groups = [...platform.groups.values()].filter(({ service }) => service === spec.group);
+    const routers = groups.flatMap((group) =>
+      [...group.partitions()].map(({ path, state }) => leaf(path, 'router', state.phase, null)),
     );
-    return {
-      ...branch(`services/${group}`, 'service', routers),
-      state: each.ready ? 'running' : 'restoring',
-    };
+    const budget = Math.min(...groups.map((each) => each.budgetLeft));
+    const node = branch(`services/${spec.name}`, 'service', routers, budget);
+    return { ...node, state: groups.every((each) => each.ready) ? 'running' : 'restoring' };
   });
-  return branch('services', 'root', services);
+  return branch('services', 'root', services, null);
 }
 
-function leaf(path: string, kind: TreeNode['kind'], state: string): TreeNode {
-  return { path, kind, state, children: 0, budgetLeft: null, nodes: [] };
+function leaf(path: string, kind: TreeNode['kind'], state: string, budget: number | null): TreeNode {
+  return { path, kind, state, children: 0, budget_left: budget, nodes: [] };
 }
 
-function branch(path: Address<never>['path'], kind: TreeNode['kind'], nodes: readonly TreeNode[]): TreeNode {
-  return { path, kind, state: 'running', children: nodes.length, budgetLeft: null, nodes };
+function branch(
+  path: string,
+  kind: TreeNode['kind'],
+  nodes: readonly TreeNode[],
+  budget: number | null,
+): TreeNode {
+  return { path, kind, state: 'running', children: nodes.length, budget_left: budget, nodes };
 }

@@ -10,12 +10,18 @@ function pairs(text: string): Set<string> {
 
 /**
  * Up to `limit` of `names` that share at least a quarter of their letter pairs with `wanted`, nearest first.
+ * `textOf` is the part of a name that is compared.
  */
-export function nearest(names: readonly string[], wanted: string, limit: number): string[] {
+export function nearest(
+  names: readonly string[],
+  wanted: string,
+  limit: number,
+  textOf: (name: string) => string,
+): string[] {
   const target = pairs(wanted);
   const scored: { name: string; score: number }[] = [];
   for (const name of names) {
-    const own = pairs(name);
+    const own = pairs(textOf(name));
     let shared = 0;
     for (const pair of own) if (target.has(pair)) shared += 1;
     const score = (2 * shared) / Math.max(1, own.size + target.size);

@@ -36,7 +36,7 @@ export function reportFold(ports: ReportPorts, service: string, reply: FoldReply
   if (resident === undefined) return;
   resident.lastError = cause;
   resident.restarts += 1;
-  if (quarantined) resident.quarantined.add(reply.slotKey);
+  if (quarantined) ports.directory.quarantine(actor, reply.slotKey);
 }
 
 export function reportRelease(ports: ReportPorts, service: string, instrument: string): void {

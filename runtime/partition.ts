@@ -107,7 +107,8 @@ export class Partition implements SlotOwner {
     const slotKey = this.slotKey;
     for (const [id, entry] of this.#restored.router.quarantines) {
       if (!entry.active || slotKey === null) continue;
-      this.#ports.directory.resident(id, slotKey).quarantined.add(slotKey);
+      this.#ports.directory.resident(id, slotKey);
+      this.#ports.directory.quarantine(id, slotKey);
       reportRestored(this.#ports, this.#plan.settings.service, id, entry);
     }
     this.#address.tell({ kind: 'start' });
@@ -277,12 +278,13 @@ export class Partition implements SlotOwner {
 
   #released(id: string): void {
     const slotKey = this.slotKey;
-    if (slotKey !== null) this.#ports.directory.find(id)?.quarantined.delete(slotKey);
+    if (slotKey !== null) this.#ports.directory.release(id, slotKey);
     reportRelease(this.#ports, this.#plan.settings.service, id);
   }
 
   #stopped(cause: string): void {
-    this.#record('stop', cause, 'the router stopped');
+    // Routers of a service that is asked to stop are counted by its group.
+    if (!this.#state.draining) this.#record('stop', cause, 'the router stopped');
     this.#stop.abort();
     this.#drained.resolve();
   }

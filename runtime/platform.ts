@@ -33,6 +33,7 @@ import {
   TOPIC,
 } from './services.ts';
 import type { MakeSlot } from './slot-maker.ts';
+import { StartCounter } from './start-counter.ts';
 import type { RecordEvent, ServiceName } from './views.ts';
 
 export interface RuntimePolicy {
@@ -103,7 +104,9 @@ export class Platform {
       crashes: policy.quarantine,
       nowMs: () => ports.clock.nowMs(),
       crashed: (resident, cause, budget) => this.#crashed(resident, cause, budget),
+      started: (shard) => starts.started(shard),
     });
+    const starts = new StartCounter(ports.clock, ports.record, (shard) => this.directory.live(shard));
     this.#services = host.spawn({ ...branch, name: 'services', parent: null });
     const behaviour = supervisorBehaviour(policy.ladder);
     this.#supervisor = host.spawn<LadderState, SupervisorMessage, SupervisorEffect>({

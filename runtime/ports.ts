@@ -189,12 +189,15 @@ function partsOf(
   };
 }
 
-function inspectionOf({ pipeline, database, log }: Launched, events: EventLog, partitions: number) {
+function inspectionOf({ pipeline, database, cache, log }: Launched, events: EventLog, partitions: number) {
   return {
     actors: actorsView({
       platform: pipeline.platform,
       connectors: () => pipeline.sources,
-      sinks: () => [{ name: 'clickhouse', state: database.state }],
+      sinks: () => [
+        { name: 'clickhouse', state: database.state },
+        { name: `cache (${cache.kind})`, state: 'running' },
+      ],
       rate: (market) => pipeline.meter.rate(market),
       nowMs: systemClock.nowMs,
     }),

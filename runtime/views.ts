@@ -60,8 +60,11 @@ export interface TreeNode {
   readonly kind: 'root' | 'service' | 'router' | 'market' | 'shard' | 'connector' | 'feed' | 'sink';
   readonly state: string;
   readonly children: number;
+  /** Instruments that live below it, and how many of them are in quarantine; absent where there are none. */
+  readonly instruments?: number;
+  readonly quarantined?: number;
   /** Restarts left before it escalates. */
-  readonly budgetLeft: number | null;
+  readonly budget_left: number | null;
   readonly nodes: readonly TreeNode[];
 }
 
@@ -69,9 +72,11 @@ export interface MarketView {
   readonly market: string;
   readonly instruments: number;
   readonly quarantined: readonly string[];
-  readonly watermark: string | null;
-  readonly lag: number;
-  readonly ticksPerSecond: number;
+  /** Greatest watermark of its instruments, by run. */
+  readonly watermarks: Readonly<Record<string, string>>;
+  /** Records that groups have still to read, by group. Markets share the topics after normalization. */
+  readonly lag: Readonly<Record<string, number>>;
+  readonly ticks_per_second: number;
   readonly rows: readonly InstrumentSummary[];
   /** Id to pass as `after` for the next page; null on the last. */
   readonly next: string | null;

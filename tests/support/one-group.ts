@@ -33,6 +33,7 @@ export function oneGroup(log: Log, { group, topics, work, deferred, said }: Grou
     shardChildrenMax: 256,
     crashes: policy,
     nowMs: systemClock.nowMs,
+    started: () => {},
     crashed: () => {},
   });
   const parent = host.spawn({
@@ -41,6 +42,7 @@ export function oneGroup(log: Log, { group, topics, work, deferred, said }: Grou
     initial: null,
     behaviour: () => ({ state: null, effects: [] }),
     perform: () => {},
+    started: () => {},
     crashed: () => {},
   });
   const settings = {
