@@ -42,7 +42,6 @@ export function oneGroup(log: Log, { group, topics, work, deferred, said }: Grou
     initial: null,
     behaviour: () => ({ state: null, effects: [] }),
     perform: () => {},
-    started: () => {},
     crashed: () => {},
   });
   const settings = {
