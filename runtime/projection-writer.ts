@@ -145,8 +145,14 @@ function valuesOf({ batch, from, to }: Span): Uint8Array[] {
 
 function keysOf(spans: readonly Span[]): ReadonlySet<string> {
   const keys = new Set<string>();
+  let last = '';
   for (const { batch, from, to } of spans) {
-    for (let index = from; index < to; index += 1) keys.add(batch.key(index));
+    for (let index = from; index < to; index += 1) {
+      const key = batch.key(index);
+      // Records of one instrument stand together.
+      if (key !== last) keys.add(key);
+      last = key;
+    }
   }
   keys.delete(CALENDAR_KEY);
   return keys;
