@@ -62,14 +62,17 @@ export interface PipelineSettings {
 export interface ReplayWish {
   readonly name: string;
   readonly responses: AsyncIterable<Response>;
+  /** Observations of one append. */
+  readonly chunkMax?: number;
   /** Event seconds a second; null: as fast as it goes. */
   readonly speed: number | null;
-  readonly chunkMax: number;
   readonly responseDone: (cursor: Cursor, fresh: boolean) => void;
 }
 
 const POLL_MS = 25;
-const RAW_LAG_MAX = 20_000;
+/** Large, so that what follows works on large batches. */
+const CHUNK_MAX = 10_000;
+const RAW_LAG_MAX = 40_000;
 const ANY_LAG_MAX = 400_000;
 const CURSOR = 'response:';
 
@@ -119,6 +122,7 @@ export class Pipeline {
       { host, clock, log, record },
       {
         ...wish,
+        chunkMax: wish.chunkMax ?? CHUNK_MAX,
         findFeed: this.#settings.findFeed,
         parse: (feed, response) => feed.parse(response),
         closeAt: (market, run, endUs) => this.#closeAt(market, run, endUs),
@@ -272,10 +276,8 @@ export class Pipeline {
   }
 
   async #room(): Promise<void> {
-    await this.#until(
-      async () =>
-        (await this.lagOf('normalization-service')) < RAW_LAG_MAX && (await this.lag()) < ANY_LAG_MAX,
-    );
+    const rawLag = () => this.lagOf('normalization-service');
+    await this.#until(async () => (await rawLag()) < RAW_LAG_MAX && (await this.lag()) < ANY_LAG_MAX);
   }
 
   /** Whether a group has something to read, or a router something in hand. */

@@ -7,8 +7,6 @@ import { sampleResponses } from './recordings.ts';
 import { number, type Voice } from './terminal.ts';
 import type { ServiceName } from './views.ts';
 
-const CHUNK_MAX = 2_000;
-
 export interface SampleParts {
   readonly pipeline: Pipeline;
   readonly clock: Clock;
@@ -28,7 +26,6 @@ export async function takeSample(parts: SampleParts): Promise<void> {
     name: 'sample',
     responses: sampleResponses(parts.tenantId),
     speed: null,
-    chunkMax: CHUNK_MAX,
     responseDone: (_, isFresh) => {
       if (isFresh) fresh += 1;
     },

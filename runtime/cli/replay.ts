@@ -23,7 +23,6 @@ import { readWish, USAGE, type Wish } from './replay-wish.ts';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
 const EXIT_INTERRUPTED = 130;
-const CHUNK_MAX = 2_000;
 /** A replay has a log of its own, whatever the running services use. */
 const ALONE = { ROLE: 'all', KAFKA_BROKERS: '' };
 const ANY_PORT = { CLICKHOUSE_HTTP_PORT: '0', CLICKHOUSE_TCP_PORT: '0' };
@@ -113,7 +112,6 @@ async function replay(
     name: 'recordings',
     responses: fileResponses(files, tenantId, (each) => unreadable.push(each)),
     speed: wish.speed,
-    chunkMax: CHUNK_MAX,
     responseDone: (cursor, fresh) => responses.push({ cursor, fresh }),
   });
   if (stop.aborted) drain();
