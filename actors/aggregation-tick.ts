@@ -9,6 +9,7 @@ import { isRejection, type Rejection, reject } from './domain/rejection.ts';
 const VALUE_MAX = 1e9;
 
 export interface FoldableTick {
+  /** With its microseconds as a fraction: trades of one millisecond keep their order. */
   readonly startMs: number;
   readonly endMs: number;
   readonly tradeId: string | null;
@@ -62,8 +63,8 @@ export function checkTick(tick: object, instrumentId: string): FoldableTick | Re
     return reject('wrong_type', 'trade_id is text', 'trade_id');
   const trace = of('trace_id');
   return {
-    startMs: Math.floor(start / 1_000),
-    endMs: Math.floor(end / 1_000),
+    startMs: start / 1_000,
+    endMs: end / 1_000,
     tradeId,
     traceId: typeof trace === 'string' && TRACE.test(trace) ? trace : hash,
     version: { publication, hash: hash.slice(0, HASH_DIGITS), price, quantity },

@@ -40,6 +40,9 @@ const policy: MarketPolicy = {
     metric('total_volume', 1),
     metric('vwap', 1),
     metric('trade_count', 1),
+    metric('average_volume', 1),
+    metric('volume_volatility', 2),
+    metric('average_trade_size', 1),
   ],
   curves: {
     trade: { enabled: true, minPoints: 2, maxPoints: 10_000 },
@@ -75,8 +78,8 @@ export function wire(tick: TestTick): object {
   return {
     trace_id: `t${tick.publication}`,
     instrument_id: `TEST:${tick.run}:L`,
-    interval_start: tick.startMs * 1_000,
-    interval_end: tick.endMs * 1_000,
+    interval_start: Math.round(tick.startMs * 1_000),
+    interval_end: Math.round(tick.endMs * 1_000),
     publication: tick.publication,
     version_hash: hash,
     trade_id: tick.tradeId,
