@@ -2,14 +2,14 @@
 // ledger, metrics. Health is honest: 503 whenever the service cannot do its own job, and 200 when only
 // somebody else cannot.
 
-import { anomalyCounts, scoreSummaries } from '../sinks/quality-queries.ts';
+import { anomalyCounts, scoreSummaries, validationErrors } from '../sinks/quality-queries.ts';
 import type { Database } from './database.ts';
 import type { AnswerCache } from './http/answer-cache.ts';
 import type { OpenedLog } from './open-log.ts';
 import type { Partition } from './partition.ts';
 import type { Pipeline } from './pipeline.ts';
 import { type GroupName, SERVICES, type ServiceSpec } from './services.ts';
-import type { MarketQuality, Telemetry } from './telemetry.ts';
+import type { Scrape, Telemetry } from './telemetry.ts';
 import type { DependencyView, HealthView, ServiceName, ServiceView } from './views.ts';
 
 export interface Running {
@@ -40,23 +40,28 @@ const MARKETS_MAX = 100;
 /** Only means are asked for; they know no thresholds. */
 const ANY = { critical: 0, warning: 0, good: 0 };
 
-/** Scores of the last 24 hours from ClickHouse, asked at most every 15 s; empty while it does not answer. */
-function qualityReader(nowMs: () => number): (of: Database) => Promise<readonly MarketQuality[]> {
-  let last: { readonly atMs: number; readonly of: Promise<readonly MarketQuality[]> } | null = null;
+type Quality = Pick<Scrape, 'quality' | 'invalid'>;
+const UNKNOWN: Quality = { quality: [], invalid: [] };
+
+/** Quality from ClickHouse, asked at most every 15 s; nothing while it does not answer. */
+function qualityReader(nowMs: () => number): (of: Database) => Promise<Quality> {
+  let last: { readonly atMs: number; readonly of: Promise<Quality> } | null = null;
   return ({ clickhouse }) => {
     if (last !== null && nowMs() - last.atMs < QUALITY_MS) return last.of;
     const window = { fromUs: (nowMs() - DAY_MS) * 1_000, toUs: null, market: null };
-    const read = async (): Promise<readonly MarketQuality[]> => {
-      const [scores, counts] = await Promise.all([
+    const read = async (): Promise<Quality> => {
+      const [scores, counts, invalid] = await Promise.all([
         scoreSummaries(clickhouse, window, 'market', MARKETS_MAX, ANY),
         anomalyCounts(clickhouse, window),
+        validationErrors(clickhouse),
       ]);
-      return scores.flatMap(({ name, average, records }) => {
+      const quality = scores.flatMap(({ name, average, records }) => {
         const found = counts.filter((each) => each.market === name).reduce((sum, each) => sum + each.n, 0);
         return average === null ? [] : [{ market: name, average, anomaliesPerRecord: found / records }];
       });
+      return { quality, invalid };
     };
-    last = { atMs: nowMs(), of: read().catch(() => []) };
+    last = { atMs: nowMs(), of: read().catch(() => UNKNOWN) };
     return last.of;
   };
 }
@@ -95,7 +100,7 @@ export function serviceView(name: ServiceName, parts: ServiceParts): ServiceView
       return parts.telemetry.text({
         lag: await this.lag(),
         ledgers: this.ledger(),
-        quality: name === 'data-quality' && running !== null ? await quality(running.database) : [],
+        ...(name === 'data-quality' && running !== null ? await quality(running.database) : UNKNOWN),
         cacheRatio: running?.cache.ratio ?? null,
         cacheRemoved: running?.cache.invalidations ?? null,
       });

@@ -15,6 +15,8 @@ export interface Scrape {
   readonly ledgers: ReadonlyMap<string, LedgerView>;
   /** Mean score and anomalies per record of the last 24 hours, by market; empty: unknown. */
   readonly quality: readonly MarketQuality[];
+  /** Broken rules since the data was made. */
+  readonly invalid: readonly { readonly market: string; readonly rule: string; readonly n: number }[];
   readonly cacheRatio: number | null;
   /** Cached answers that went, by reason; null: there is no cache yet. */
   readonly cacheRemoved: Readonly<Record<string, number>> | null;
@@ -106,7 +108,7 @@ export class Telemetry {
     }
     this.#records.reset();
     for (const [market, ledger] of scrape.ledgers) this.#ledger(market, ledger);
-    const { cacheRatio, cacheRemoved, quality, anomalies } = this.#own;
+    const { cacheRatio, cacheRemoved, quality, anomalies, invalid } = this.#own;
     if (scrape.cacheRatio !== null) cacheRatio?.set(scrape.cacheRatio);
     cacheRemoved?.reset();
     for (const [reason, count] of Object.entries(scrape.cacheRemoved ?? {}))
@@ -117,6 +119,8 @@ export class Telemetry {
       quality?.set({ market }, average);
       anomalies?.set({ market }, anomaliesPerRecord);
     }
+    invalid?.reset();
+    for (const { market, rule, n } of scrape.invalid) invalid?.inc({ market, rule }, n);
     return `${await this.#registry.metrics()}\n${await this.#process.text()}`;
   }
 
@@ -141,6 +145,7 @@ interface Own {
   readonly cacheRemoved?: Counter;
   readonly quality?: Gauge;
   readonly anomalies?: Gauge;
+  readonly invalid?: Counter;
 }
 
 function ownMetrics(service: ServiceName, registers: Registry[]): Own {
@@ -177,6 +182,12 @@ function ownMetrics(service: ServiceName, registers: Registry[]): Own {
   return {
     quality: gauge('dq_quality_score_avg', 'Mean quality score of the last 24 hours, 0–1', ['market']),
     anomalies: gauge('dq_anomaly_rate', 'Anomalies per record of the last 24 hours', ['market']),
+    invalid: new Counter({
+      name: 'dq_validation_errors_total',
+      help: 'Values that broke a rule, by rule; a record counts once for each',
+      labelNames: ['market', 'rule'],
+      registers,
+    }),
   };
 }
 

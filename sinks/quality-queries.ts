@@ -95,18 +95,31 @@ export interface AnomalyCount {
   readonly severity: string;
   readonly market: string;
   readonly n: number;
-  /** Distinct records that it was found in. */
-  readonly records: number;
 }
 
 export async function anomalyCounts(clickhouse: ClickHouse, window: Window): Promise<AnomalyCount[]> {
   const values: Values = {};
   const where = whereOf(inWindow('a.detected_at', window, values));
   return clickhouse.rows(
-    `SELECT anomaly_type, severity, market, count() AS n, uniqExactArray(affected_records) AS records
-     FROM ${ANOMALIES} ${where}
+    `SELECT anomaly_type, severity, market, count() AS n FROM ${ANOMALIES} ${where}
      GROUP BY anomaly_type, severity, market ORDER BY anomaly_type, severity, market`,
     values,
+  );
+}
+
+export interface ValidationErrors {
+  readonly market: string;
+  readonly rule: string;
+  readonly n: number;
+}
+
+/** Broken rules of all time; `rule` names one of the few checks there are. */
+export async function validationErrors(clickhouse: ClickHouse): Promise<ValidationErrors[]> {
+  return clickhouse.rows(
+    `SELECT market, JSONExtractString(detection_parameters, 'rule') AS rule, count() AS n FROM ${ANOMALIES}
+     WHERE anomaly_type IN ('validation_error', 'range_violation')
+     GROUP BY market, rule ORDER BY market, rule`,
+    {},
   );
 }
 

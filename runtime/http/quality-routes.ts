@@ -247,7 +247,13 @@ function anomalyRoutes(app: App, ports: QualityPorts): void {
       const page = found.slice(0, limit);
       const last = found.length > limit ? page.at(-1) : undefined;
       const anomalies = page.map(({ detected_us: _, ...each }) => each);
-      const filters = { market: of, anomaly_type, severity, start_time, end_time };
+      const filters = {
+        market: of,
+        anomaly_type: anomaly_type ?? null,
+        severity: severity ?? null,
+        start_time: start_time ?? null,
+        end_time: end_time ?? null,
+      };
       const next = last === undefined ? null : packCursor([last.detected_us, last.event_id]);
       return context.json(
         { anomalies, count: page.length, next, filters, timestamp: iso(ports.nowMs()) },

@@ -1,6 +1,6 @@
-// A naive data quality: what should be found in a stream of ticks of one CAISO instrument with a 15-minute
-// calendar that expects everything, under the shipped rules. Keeps the whole history, recomputes from it for
-// each tick, and shares no code with the stage.
+// A naive data quality: what should be found in a stream of ticks of one instrument whose calendar expects
+// every interval, under the shipped rules. Keeps the whole history, recomputes from it for each tick, and
+// shares no code with the stage.
 
 export interface SeenTick {
   readonly id: string;
@@ -12,7 +12,13 @@ export interface SeenTick {
   readonly arrivedMs: number;
 }
 
-const QUARTER = 900_000;
+/** Length of an interval, and the market's price range. */
+export interface Instrument {
+  readonly stepMs: number;
+  readonly range: readonly [min: number, warning: number, max: number];
+}
+
+export const QUARTERS: Instrument = { stepMs: 900_000, range: [-150, 1_500, 2_000] };
 
 interface Known {
   readonly at: number;
@@ -49,7 +55,7 @@ function quantile(values: readonly number[], p: number): number {
 }
 
 /** `type/severity` of all that should be found in the last of them, sorted. */
-export function expectedFindings(of: readonly SeenTick[]): string[] {
+export function expectedFindings(of: readonly SeenTick[], { stepMs, range } = QUARTERS): string[] {
   const now = of[of.length - 1];
   if (now === undefined) return [];
   const before = of.slice(0, -1);
@@ -72,13 +78,19 @@ export function expectedFindings(of: readonly SeenTick[]): string[] {
     if (sd > 0 && z >= 3) found.push(`volume_spike/${z >= 4 ? 'high' : 'medium'}`);
   }
   const newest = Math.max(...before.map(({ startMs }) => startMs));
-  const holes = (now.startMs - newest) / QUARTER - 1;
-  if (before.length > 0 && holes >= 2 && now.startMs - newest <= 48 * 4 * QUARTER)
+  const holes = (now.startMs - newest) / stepMs - 1;
+  if (
+    before.length > 0 &&
+    holes > 0 &&
+    holes * stepMs >= 30 * 60_000 &&
+    now.startMs - newest <= 48 * 3_600_000
+  )
     found.push('missing_data/medium');
   const previous = before[before.length - 1];
   if (previous !== undefined && previous.fields !== now.fields) found.push('schema_drift/low');
-  if (now.price < -150 || now.price > 2_000) found.push('range_violation/high');
-  else if (now.price > 1_500) found.push('range_warning/low');
+  const [min, warning, max] = range;
+  if (now.price < min || now.price > max) found.push('range_violation/high');
+  else if (now.price > warning) found.push('range_warning/low');
   return found.sort();
 }
 
