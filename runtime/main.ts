@@ -21,6 +21,7 @@ import {
 } from './startup.ts';
 import { humanVoice, machineVoice, number, terminal, type Voice } from './terminal.ts';
 
+const LEAVE_MS_MAX = 2_000;
 const DRAIN_MS_MAX = 30_000;
 const RETAIN_MS = 600_000;
 const TTY = process.stdout.isTTY === true;
@@ -68,7 +69,6 @@ async function main(): Promise<void> {
     fields: { version: manifest.version, pid: process.pid, data_dir: environment.dataDir },
   });
   const events = eventLog(loggers, ports.counted);
-  const leave = (code: number): never => process.exit(code);
   const opened = openLog(prepared.config, environment, troubles(events, logger));
   ports.opened(opened);
   const launched = await launch({
@@ -78,10 +78,7 @@ async function main(): Promise<void> {
     loggers,
     events,
     telemetry: ports.telemetry,
-    exhausted: (cause) => {
-      logger.fatal({ event: 'exhausted', message: `every restart budget is used up: ${cause}` });
-      leave(EXIT_EXHAUSTED);
-    },
+    exhausted: (cause) => giveUp(cause, logger, events),
   });
   const stop = onSignals(launched, ports, draining, voice);
   await launched.database.migrate();
@@ -106,6 +103,14 @@ async function main(): Promise<void> {
 }
 
 /** The log failed and is tried again: an event once events are kept, a line before. */
+/** The steps that led here belong on the topic too, if the log still takes them. */
+function giveUp(cause: string, logger: { fatal(of: object): void }, events: EventLog): void {
+  logger.fatal({ event: 'exhausted', message: `every restart budget is used up: ${cause}` });
+  const leave = (): never => process.exit(EXIT_EXHAUSTED);
+  systemClock.after(LEAVE_MS_MAX, leave);
+  void events.close().finally(leave);
+}
+
 function troubles(events: EventLog, logger: { warn(of: object): void }): (cause: string) => void {
   return (cause) => {
     const decision = 'tried again; input waits';

@@ -5,8 +5,8 @@ import { expect, test } from 'bun:test';
 import { broken } from './laws.ts';
 import { simulate } from './simulated-run.ts';
 
-const SEEDS = Array.from({ length: 40 }, (_, n) => n + 1);
-const FRESH = Array.from({ length: 10 }, () => Math.floor(Math.random() * 2 ** 31));
+const SEEDS = [28, 35, 336, 1128, ...Array.from({ length: 24 }, (_, n) => n + 1)];
+const FRESH = Array.from({ length: 6 }, () => Math.floor(Math.random() * 2 ** 31));
 
 for (const seed of [...SEEDS, ...FRESH]) {
   test(`seed ${seed}: order, exactly once, one disposition, state as folded`, async () => {

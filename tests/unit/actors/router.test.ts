@@ -3,8 +3,10 @@
 
 import { describe, expect, test } from 'bun:test';
 import type { Batch, Commit } from '../../../actors/batch.ts';
+import { unsealJson } from '../../../actors/domain/sealed.ts';
 import { type InstrumentState, instrumentBehaviour } from '../../../actors/instrument.ts';
 import { EMPTY_LEDGER, imbalance } from '../../../actors/ledger.ts';
+import { unpackParked } from '../../../actors/parked.ts';
 import { routerBehaviour, routerFrom } from '../../../actors/router.ts';
 import type { RouterEffect, RouterMessage, RouterSettings } from '../../../actors/router-protocol.ts';
 import { CALENDAR_KEY } from '../../../actors/router-work.ts';
@@ -337,4 +339,99 @@ test('calendar news reach every instrument of the run, later ones too, and are f
   bench.finish('committed');
   expect([bench.values(A), bench.values(B), bench.values('X:Q:C')]).toEqual([[1, -7], [2, -7], [5]]);
   expect(bench.ledger('X').read).toBe(3);
+});
+
+describe('a failure', () => {
+  const quarantined = (): Bench => {
+    const bench = started();
+    bench.batch([
+      [A, 'boom'],
+      [A, 'boom'],
+      [A, '1'],
+    ]);
+    bench.finish('committed');
+    return bench;
+  };
+
+  test('of a read backs off ever longer and reads the same again', () => {
+    const bench = started();
+    for (const attempt of [0, 1, 2]) {
+      bench.tell({ kind: 'failed', seq: bench.state.seq, cause: 'disk' });
+      expect(bench.ports.at(-1)).toMatchObject({ kind: 'back-off', attempt });
+      bench.tell({ kind: 'retry', seq: bench.state.seq });
+      expect(bench.ports.at(-1)).toMatchObject({ kind: 'poll', position: 0 });
+    }
+    bench.batch([[A, '1']]);
+    bench.finish('committed');
+    expect(bench.state.attempt).toBe(0);
+  });
+
+  test('of the read of parked records does not forget the release', () => {
+    const bench = quarantined();
+    bench.tell({ kind: 'release', instrument: A });
+    bench.tell({ kind: 'failed', seq: bench.state.seq, cause: 'disk' });
+    bench.tell({ kind: 'retry', seq: bench.state.seq });
+    expect(bench.ports.at(-1)).toMatchObject({ kind: 'read-parked', instrument: A, fromOffset: 0 });
+  });
+
+  test('while draining leaves the batch to whoever comes next; one in back-off is not waited for', () => {
+    for (const order of [
+      ['drain', 'fail'],
+      ['fail', 'drain'],
+    ] as const) {
+      const bench = started();
+      bench.batch([[A, '1']]);
+      for (const what of order) {
+        if (what === 'drain') bench.tell({ kind: 'drain' });
+        else bench.finish('aborted');
+      }
+      expect(bench.ports.at(-1)).toMatchObject({ kind: 'stopped' });
+      expect(bench.values(A)).toEqual([]);
+    }
+  });
+
+  test('an answer to an earlier read or batch is ignored', () => {
+    const bench = started();
+    const { seq } = bench.state;
+    bench.batch([[A, '1']]);
+    bench.finish('committed');
+    const before = bench.state;
+    bench.tell({ kind: 'polled', seq, batch: batchOf([[A, '1']], 0), nowMs: 9 });
+    bench.tell({ kind: 'committed', seq, outcome: 'aborted' });
+    bench.tell({ kind: 'retry', seq });
+    expect(bench.state).toEqual(before);
+  });
+
+  test('an actor that comes back while the commit is under way changes nothing of it', () => {
+    const bench = started();
+    bench.batch([[A, '1']]);
+    const before = bench.ports.length;
+    bench.tell({ kind: 'respawned', instrument: A });
+    expect(bench.ports.length).toBe(before);
+    bench.finish('committed');
+    expect(bench.values(A)).toEqual([1]);
+  });
+
+  test('of a parked record is told with the place where the record stood first', () => {
+    const bench = quarantined();
+    const parked = bench.lastCommit().outputs.find((each) => each.topic === 'parked');
+    const bytesOf = parked?.value instanceof Uint8Array ? parked.value : bytes('');
+    expect(unpackParked(bytesOf).origin).toEqual({ topic: 'in', partition: 3, offset: 2 });
+    bench.tell({ kind: 'release', instrument: A });
+    const plain = batchOf([[A, 'boom']], 7, 'parked');
+    const batch = { ...plain, origin: () => ({ topic: 'in', partition: 3, offset: 2 }) };
+    bench.tell({ kind: 'parked', seq: bench.state.seq, instrument: A, batch, nowMs: 9 });
+    expect(bench.lastCommit().outputs.map((each) => [each.topic, each.key])).toEqual([['dead', 'in/3/2']]);
+  });
+});
+
+test('of several calendar messages in a batch the latest time is stored', () => {
+  const bench = started();
+  const news = (at: number): Pair => [
+    CALENDAR_KEY,
+    JSON.stringify({ market: 'X', run: 'R', advance_to: at }),
+  ];
+  const { state } = bench.batch([news(9_000), news(4_000)]);
+  const stored = state.find((each) => each.key === 'r:calendar:X:R')?.value;
+  expect(unsealJson(stored ?? bytes(''), [1])).toBe(9);
 });
