@@ -12,6 +12,7 @@ import {
 import type { RawRecord } from '../actors/domain/wire.ts';
 import { SCHEMA_VERSION } from '../actors/domain/wire.ts';
 import type { Feed, Parsed, Response } from '../actors/feeds/feed.ts';
+import { type Finding, findingsOf } from '../actors/feeds/findings.ts';
 import { CALENDAR_KEY } from '../actors/router-work.ts';
 import type { Address, Clock, Host } from './host.ts';
 import type { Log, Outgoing, StateChange } from './log/log.ts';
@@ -144,6 +145,7 @@ export class ReplaySource {
     if (cursor !== null && cursor.done === cursor.total) return { kind: 'known', cursor };
     const feed = this.#plan.findFeed(response);
     const parsed = feed === null ? unknownFormat(response) : await this.#parse(feed, response);
+    if (cursor === null) for (const each of findingsOf(response.name, parsed)) this.#note(each);
     return { kind: 'opened', response: id, name: response.name, parsed, done: cursor?.done ?? 0 };
   }
 
@@ -223,10 +225,13 @@ export class ReplaySource {
     };
   }
 
-  #backOff(cause: string): void {
-    const decision = 'tried again in 1 s';
+  #note({ cause, decision }: Finding): void {
     const actor = this.path;
     this.#ports.record({ kind: 'note', service: 'connectors', actor, cause, decision, budget_left: null });
+  }
+
+  #backOff(cause: string): void {
+    this.#note({ cause, decision: 'tried again in 1 s' });
     this.#ports.clock.after(1_000, () => this.#address.tell({ kind: 'retry' }));
   }
 }
