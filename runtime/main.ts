@@ -102,7 +102,6 @@ async function main(): Promise<void> {
   });
 }
 
-/** The log failed and is tried again: an event once events are kept, a line before. */
 /** The steps that led here belong on the topic too, if the log still takes them. */
 function giveUp(cause: string, logger: { fatal(of: object): void }, events: EventLog): void {
   logger.fatal({ event: 'exhausted', message: `every restart budget is used up: ${cause}` });
@@ -111,6 +110,7 @@ function giveUp(cause: string, logger: { fatal(of: object): void }, events: Even
   void events.close().finally(leave);
 }
 
+/** The log failed and is tried again: an event once events are kept, a line before. */
 function troubles(events: EventLog, logger: { warn(of: object): void }): (cause: string) => void {
   return (cause) => {
     const decision = 'tried again; input waits';
