@@ -37,9 +37,10 @@ export class RotatingFile {
 
   write(line: string): void {
     try {
-      if (this.#bytes + line.length > this.#bytesMax && this.#bytes > 0) this.#rotate();
+      const bytes = Buffer.byteLength(line);
+      if (this.#bytes + bytes > this.#bytesMax && this.#bytes > 0) this.#rotate();
       appendFileSync(this.#path, line);
-      this.#bytes += Buffer.byteLength(line);
+      this.#bytes += bytes;
       this.#refused = false;
     } catch (error) {
       if (!this.#refused) process.stderr.write(`${this.#path} cannot be written: ${String(error)}\n`);
