@@ -37,11 +37,14 @@ export interface EmbeddedEngine {
 
 const POLL_MS = 20;
 const STOP_MS_MAX = 8_000;
+const PREDECESSOR_MS_MAX = 30_000;
+const PID_FILE = 'engine.pid';
 const LOG_BYTES_MAX = 10 * 1024 * 1024;
 
 /** Resolves when the engine serves. Throws a Fault that says what to set when it cannot. */
 export async function startEmbeddedClickHouse(options: EmbeddedOptions): Promise<EmbeddedEngine> {
   const library = findLibrary();
+  await predecessorGone(options.dir);
   await requirePort(options.httpPort, 'CLICKHOUSE_HTTP_PORT');
   await requirePort(options.tcpPort, 'CLICKHOUSE_TCP_PORT');
   mkdirSync(join(options.dir, 'store'), { recursive: true });
@@ -65,6 +68,7 @@ export async function startEmbeddedClickHouse(options: EmbeddedOptions): Promise
     { stdin: 'pipe', stdout: log, stderr: log, detached: true, env: { PATH: '/usr/bin:/bin', TZ: 'UTC' } },
   );
   closeSync(log);
+  writeFileSync(join(options.dir, PID_FILE), String(child.pid));
   const ports = await waitForPorts(portsFile, child, options);
   return {
     url: `http://127.0.0.1:${ports.http}`,
@@ -116,6 +120,28 @@ export function findLibrary(): string {
     const missing = `the embedded ClickHouse engine (${name}) is not installed here`;
     const message = `${missing}: set CLICKHOUSE_URL to a server`;
     throw new Fault(message, 'clickhouse_engine_missing', false, { cause: error });
+  }
+}
+
+/**
+ * The engine of a process that was killed ends by itself, a moment later; until then it holds the directory
+ * and its ports. Waits for that, and no longer than it can take.
+ */
+async function predecessorGone(dir: string): Promise<void> {
+  const file = join(dir, PID_FILE);
+  const pid = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
+  const deadline = performance.now() + PREDECESSOR_MS_MAX;
+  while (pid > 0 && serves(pid, dir) && performance.now() < deadline) await Bun.sleep(POLL_MS);
+  rmSync(file, { force: true });
+}
+
+/** Whether that process is still the engine of the directory; elsewhere than on Linux, whether it is there. */
+function serves(pid: number, dir: string): boolean {
+  try {
+    if (process.platform === 'linux') return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(dir);
+    return process.kill(pid, 0);
+  } catch {
+    return false;
   }
 }
 
