@@ -135,7 +135,7 @@ async function predecessorGone(dir: string): Promise<void> {
   rmSync(file, { force: true });
 }
 
-/** Whether that process is still the engine of the directory; elsewhere than on Linux, whether it is there. */
+/** Whether that process is still the engine of the directory; where there is no /proc, whether it lives. */
 function serves(pid: number, dir: string): boolean {
   try {
     if (process.platform === 'linux') return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(dir);
