@@ -72,7 +72,7 @@ describe('configuration', () => {
 
   test.each([
     ['ROLE', { ROLE: 'normalization' }],
-    ['KAFKA_BROKERS', { KAFKA_BROKERS: 'kafka:9092' }],
+    ['KAFKA_BROKERS', { KAFKA_BROKERS: 'kafka:many' }],
     ['REDIS_URL', { REDIS_URL: `http://:${SECRET}@r` }],
     ['ADMIN_TOKEN', { ADMIN_TOKEN: 'CHANGE_ME' }],
     ['ADMIN_TOKEN_FILE', { ADMIN_TOKEN_FILE: '/nowhere/token' }],

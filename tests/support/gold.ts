@@ -5,8 +5,8 @@ import { createInterface } from 'node:readline';
 import type { ClickHouse } from '../../sinks/clickhouse.ts';
 import { DATABASE } from '../../sinks/table.ts';
 
-/** Columns that say how a row came about, not what it holds: clocks, and the trace of the last cause. */
-const OF_PROCESSING = /_timestamp$|^trace_id$/;
+/** Columns that say when a row came about, not what it holds. */
+const OF_PROCESSING = /_timestamp$/;
 
 export const GOLD = ['gold_ohlc_bars', 'gold_rolling_metrics', 'gold_curve_prestage'] as const;
 export type GoldTable = (typeof GOLD)[number];
