@@ -1,0 +1,193 @@
+// What a feed asks for next. Pure: the windows it knows, what each has on the log, and the time → a window
+// and a span of it, or when to look again. A window is due while something published is missing, when the
+// day of a correction has come, and when a backfill wants it.
+//
+// Live windows go before backfill, the latest first, so that catching up never holds up the present.
+
+import type { MarketSpec } from '../domain/market.ts';
+import type { MarketCalendar } from '../domain/operating-day.ts';
+import { DAY_MS } from '../domain/time.ts';
+import type { Nodes, Source, Span, Window } from '../feeds/source.ts';
+import {
+  type Coverage,
+  emptyCoverage,
+  gapSpan,
+  intervalMsOf,
+  type Missing,
+  missing,
+  slotsOf,
+} from './coverage.ts';
+import type { OutcomeKind } from './outcome.ts';
+import { horizon, publishedMs } from './publication.ts';
+
+/** What is remembered of a window. */
+export interface WindowState {
+  readonly coverage: Coverage;
+  /** Requests in a row that left something published missing, or failed. */
+  readonly attempts: number;
+  /** Not asked again before, for what was asked for and did not come; 0: at any time. */
+  readonly notBeforeMs: number;
+  /** The last request settled nothing: until `notBeforeMs` not even what is newly published is asked for. */
+  readonly unsettled: boolean;
+  /** When an answer last settled what there is: a response, no data, past retention, invalid; 0: never. */
+  readonly concludedMs: number;
+  /** Corrections looked for so far. */
+  readonly corrections: number;
+  readonly outcome: OutcomeKind | null;
+}
+
+export interface FeedSettings {
+  readonly source: Source;
+  readonly market: MarketSpec;
+  readonly calendar: MarketCalendar;
+  readonly nodes: Nodes;
+  /** Operating days before today that are followed and caught up with. */
+  readonly daysBack: number;
+  /** Pause before a window is asked again that gave less than is due; doubles up to `retryMsMax`. */
+  readonly retryMs: number;
+  readonly retryMsMax: number;
+}
+
+/** Windows that somebody wants besides the live ones. */
+export interface Wanted {
+  readonly job: string;
+  readonly windows: readonly Window[];
+  /** False: asked even when nothing is missing. */
+  readonly onlyMissing: boolean;
+  /** Answers before this do not count. */
+  readonly sinceMs: number;
+}
+
+export interface Choice {
+  readonly window: Window;
+  readonly span: Span;
+  readonly why: 'missing' | 'correction' | 'backfill';
+}
+
+export type Next = { readonly ask: Choice } | { readonly waitUntilMs: number };
+
+export function newWindow(source: Source, market: MarketSpec, window: Window): WindowState {
+  const coverage = emptyCoverage(slotsOf(window, intervalMsOf(market, source.run)));
+  return {
+    coverage,
+    attempts: 0,
+    notBeforeMs: 0,
+    unsettled: false,
+    concludedMs: 0,
+    corrections: 0,
+    outcome: null,
+  };
+}
+
+export type States = ReadonlyMap<string, WindowState>;
+
+export function nextAsk(
+  settings: FeedSettings,
+  states: States,
+  wanted: readonly Wanted[],
+  nowMs: number,
+): Next {
+  const { source, calendar, nodes, daysBack } = settings;
+  let waitUntilMs = calendar.dayOf(nowMs).endMs;
+  for (const window of horizon(source, calendar, nodes, daysBack, nowMs)) {
+    const due = dueOf(settings, stateOf(settings, states, window), window, nowMs);
+    if ('ask' in due) return due;
+    waitUntilMs = Math.min(waitUntilMs, due.waitUntilMs);
+  }
+  for (const each of wanted) {
+    for (const window of each.windows) {
+      const due = wantedOf(settings, stateOf(settings, states, window), window, each, nowMs);
+      if (due === null) continue;
+      if ('ask' in due) return due;
+      waitUntilMs = Math.min(waitUntilMs, due.waitUntilMs);
+    }
+  }
+  return { waitUntilMs };
+}
+
+export function stateOf(settings: FeedSettings, states: States, window: Window): WindowState {
+  return states.get(window.id) ?? newWindow(settings.source, settings.market, window);
+}
+
+/** What of a window should be on the log by now and is not. */
+export function missingNow(
+  settings: FeedSettings,
+  state: WindowState,
+  window: Window,
+  nowMs: number,
+  /** Only what was published after this. */
+  sinceMs = Number.NEGATIVE_INFINITY,
+): Missing {
+  const { source, market, calendar } = settings;
+  const intervalMs = intervalMsOf(market, source.run);
+  const isDue = (startMs: number): boolean => {
+    const interval = { startMs, endMs: startMs + intervalMs };
+    const atMs = publishedMs(source.publication, calendar, window, interval);
+    return atMs <= nowMs && atMs > sinceMs;
+  };
+  return missing(state.coverage, window, intervalMs, market, isDue);
+}
+
+/** When the first interval is published that is not yet; Infinity when all are. */
+function nextPublished({ source, market, calendar }: FeedSettings, window: Window, nowMs: number): number {
+  const intervalMs = intervalMsOf(market, source.run);
+  for (let startMs = window.startMs; startMs < window.endMs; startMs += intervalMs) {
+    const interval = { startMs, endMs: startMs + intervalMs };
+    const at = publishedMs(source.publication, calendar, window, interval);
+    if (at > nowMs) return at;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+function dueOf(settings: FeedSettings, state: WindowState, window: Window, nowMs: number): Next {
+  const later = (ms: number): Next => ({ waitUntilMs: ms });
+  const { source } = settings;
+  const oldest = source.oldestMs(nowMs);
+  if (oldest !== null && window.endMs <= oldest) return later(Number.POSITIVE_INFINITY);
+  const published = nextPublished(settings, window, nowMs);
+  const span = gapSpan(missingNow(settings, state, window, nowMs).gaps);
+  if (span !== null) {
+    if (state.notBeforeMs > nowMs) {
+      if (state.unsettled) return later(state.notBeforeMs);
+      const fresh = missingNow(settings, state, window, nowMs, state.concludedMs).gaps;
+      if (fresh.length === 0) return later(Math.min(state.notBeforeMs, published));
+    }
+    if (source.request(window, span, nowMs) === null) return later(published);
+    return { ask: { window, span, why: 'missing' } };
+  }
+  const correction = source.correctionDays[state.corrections];
+  if (correction === undefined) return later(published);
+  const atMs = Math.max(window.endMs + correction * DAY_MS, state.notBeforeMs);
+  if (atMs > nowMs) return later(Math.min(published, atMs));
+  if (source.request(window, window, nowMs) === null) return later(published);
+  return { ask: { window, span: window, why: 'correction' } };
+}
+
+/** Null: nothing more is wanted of it. */
+function wantedOf(
+  settings: FeedSettings,
+  state: WindowState,
+  window: Window,
+  wanted: Wanted,
+  nowMs: number,
+): Next | null {
+  if (isDone(settings, state, window, wanted, nowMs)) return null;
+  if (state.notBeforeMs > nowMs) return { waitUntilMs: state.notBeforeMs };
+  const gap = gapSpan(missingNow(settings, state, window, nowMs).gaps);
+  const span = wanted.onlyMissing && gap !== null ? gap : window;
+  return { ask: { window, span, why: 'backfill' } };
+}
+
+/** Whether a backfill has had its answer on a window: whole already, or settled since it was wanted. */
+export function isDone(
+  settings: FeedSettings,
+  state: WindowState,
+  window: Window,
+  { onlyMissing, sinceMs }: Wanted,
+  nowMs: number,
+): boolean {
+  if (state.concludedMs >= sinceMs) return true;
+  if (settings.source.request(window, window, nowMs) === null) return true;
+  if (!onlyMissing) return false;
+  return missingNow(settings, state, window, nowMs).gaps.length === 0;
+}

@@ -1,0 +1,52 @@
+// What an answer makes of a window: its records are taken into the coverage, and the window says when it may
+// be asked again. Pure.
+
+import type { RawRecord } from '../domain/wire.ts';
+import { intervalMsOf, type Merged, merge } from './coverage.ts';
+import type { OutcomeKind } from './outcome.ts';
+import { type Choice, type FeedSettings, missingNow, type WindowState } from './plan.ts';
+
+const SETTLING: ReadonlySet<OutcomeKind> = new Set(['response', 'no_data', 'past_retention', 'invalid']);
+
+export interface Settled {
+  readonly state: WindowState;
+  readonly merged: Merged;
+  /** Intervals that are published and still not there. */
+  readonly stillMissing: number;
+}
+
+export interface Answer {
+  readonly outcome: OutcomeKind;
+  readonly records: readonly RawRecord[];
+  /** Not before, as the operator asked; null: it did not. */
+  readonly retryAfterMs: number | null;
+  /** All that was asked for came: every page, none in doubt. */
+  readonly whole: boolean;
+}
+
+export function settle(
+  settings: FeedSettings,
+  before: WindowState,
+  choice: Choice,
+  answer: Answer,
+  nowMs: number,
+): Settled {
+  const { market, source, retryMs, retryMsMax } = settings;
+  const { window, why } = choice;
+  const merged = merge(before.coverage, window, intervalMsOf(market, source.run), answer.records);
+  const settles = SETTLING.has(answer.outcome) && answer.whole;
+  const taken: WindowState = {
+    ...before,
+    coverage: merged.coverage,
+    outcome: answer.outcome,
+    concludedMs: settles ? nowMs : before.concludedMs,
+    corrections: before.corrections + (why === 'correction' && settles ? 1 : 0),
+  };
+  const { expected, present } = missingNow(settings, taken, window, nowMs);
+  const stillMissing = expected - present;
+  const isOpen = stillMissing > 0 || !settles;
+  const attempts = isOpen ? before.attempts + 1 : 0;
+  const pauseMs = Math.min(retryMsMax, retryMs * 2 ** Math.min(before.attempts, 20));
+  const notBeforeMs = isOpen ? nowMs + Math.max(pauseMs, answer.retryAfterMs ?? 0) : 0;
+  return { state: { ...taken, attempts, notBeforeMs, unsettled: !settles }, merged, stillMissing };
+}
