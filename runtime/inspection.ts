@@ -4,16 +4,16 @@
 
 import { formatUtc } from '../actors/domain/time.ts';
 import type { Directory, Resident } from './directory.ts';
+import type { Feeding } from './intake.ts';
 import { nearest } from './near.ts';
 import type { Partition } from './partition.ts';
 import type { Platform } from './platform.ts';
-import type { ReplaySource } from './replay-source.ts';
 import { marketOfRawTopic, SERVICES } from './services.ts';
 import type { ActorsView, InstrumentSummary, InstrumentView, MarketView, TreeNode } from './views.ts';
 
 export interface InspectionParts {
   readonly platform: Platform;
-  readonly connectors: () => readonly ReplaySource[];
+  readonly connectors: () => readonly Feeding[];
   readonly sinks: () => readonly { readonly name: string; readonly state: string }[];
   /** Ticks a second of a market over the last seconds. */
   readonly rate: (market: string) => number;

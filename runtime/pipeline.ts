@@ -6,8 +6,6 @@ import { assessmentStage } from '../actors/assess.ts';
 import type { Batch } from '../actors/batch.ts';
 import type { Cursor } from '../actors/connector.ts';
 import type { MarketSpec } from '../actors/domain/market.ts';
-import { marketCalendar } from '../actors/domain/operating-day.ts';
-import { toMs, toUs } from '../actors/domain/time.ts';
 import { enrichmentStage } from '../actors/enrich.ts';
 import type { Feed, Response } from '../actors/feeds/feed.ts';
 import { addLedgers, EMPTY_LEDGER, type Ledger, type Ledgers } from '../actors/ledger.ts';
@@ -18,6 +16,7 @@ import { silverTicks } from '../sinks/queries.ts';
 import type { Fault, Receipt, Sink } from '../sinks/sink.ts';
 import { type Conservation, conservation, type GroupLedgers } from './conservation.ts';
 import { type Address, branch, type Clock, type Draw, type Host } from './host.ts';
+import { closing, type Feeding, type Intake } from './intake.ts';
 import type { Log } from './log/log.ts';
 import { Meter } from './meter.ts';
 import { normalization } from './normalization.ts';
@@ -79,7 +78,7 @@ const CURSOR = 'response:';
 export class Pipeline {
   readonly meter: Meter;
   readonly platform: Platform;
-  readonly sources: ReplaySource[] = [];
+  readonly sources: Feeding[] = [];
   readonly #ports: PipelinePorts;
   readonly #settings: PipelineSettings;
   readonly #names: readonly string[];
@@ -117,28 +116,36 @@ export class Pipeline {
 
   /** Feeds responses; resolves when they are on the log and their calendars are closed, or after a drain. */
   async replay(wish: ReplayWish): Promise<void> {
-    const { host, clock, log, record } = this.#ports;
-    const source = new ReplaySource(
-      { host, clock, log, record },
-      {
-        ...wish,
-        chunkMax: wish.chunkMax ?? CHUNK_MAX,
-        findFeed: this.#settings.findFeed,
-        parse: (feed, response) => feed.parse(response),
-        closeAt: (market, run, endUs) => this.#closeAt(market, run, endUs),
-        tenantId: this.#settings.policy.tenantId,
-        room: () => this.#room(),
-        settled: () => this.#until(async () => (await this.lagOf('normalization-service')) === 0),
-        partitions: this.#settings.partitions,
-        extracted: (market, records) => {
-          this.meter.extracted += records;
-          this.#ports.extracted(market, records);
-        },
-      },
-      this.#connectors,
-    );
+    const intake = this.intake();
+    const chunkMax = wish.chunkMax ?? CHUNK_MAX;
+    const { findFeed } = this.#settings;
+    const parse = (feed: Feed, response: Response) => feed.parse(response);
+    const source = new ReplaySource(intake, { ...intake, ...wish, chunkMax, findFeed, parse }, intake.parent);
     this.sources.push(source);
     await source.run();
+  }
+
+  /** What connectors feed; each stands in `sources` too, to be seen and drained. */
+  intake(): Intake {
+    const { host, clock, draw, log, record } = this.#ports;
+    const { markets, stages, partitions, policy } = this.#settings;
+    return {
+      host,
+      clock,
+      draw,
+      log,
+      record,
+      parent: this.#connectors,
+      tenantId: policy.tenantId,
+      partitions,
+      room: () => this.#room(),
+      settled: () => this.#until(async () => (await this.lagOf('normalization-service')) === 0),
+      closeAt: closing(markets, stages),
+      extracted: (market, records) => {
+        this.meter.extracted += records;
+        this.#ports.extracted(market, records);
+      },
+    };
   }
 
   async lagOf(group: GroupName): Promise<number> {
@@ -202,7 +209,7 @@ export class Pipeline {
 
   /** Connectors first, then each service in the order of the pipeline. */
   async drain(): Promise<void> {
-    for (const source of this.sources) source.drain();
+    await Promise.all(this.sources.map((source) => source.drain()));
     await this.platform.drain();
   }
 
@@ -264,15 +271,6 @@ export class Pipeline {
       return made;
     };
     return (topic) => async (batch) => ({ emissions: [], refused: await writerOf(topic).write(batch) });
-  }
-
-  /** First instant after the operating day that holds the last interval, and lateness allowed after that. */
-  #closeAt(market: string, run: string, endUs: number): number {
-    const policy = this.#settings.stages.aggregation.markets.get(market);
-    const spec = this.#settings.markets.find((each) => each.market === market);
-    if (spec === undefined || policy === undefined) return endUs;
-    const { endMs } = marketCalendar(spec.zone).dayOf(toMs(endUs) - 1);
-    return toUs(endMs + policy.windows(run).allowedLatenessMs);
   }
 
   async #room(): Promise<void> {

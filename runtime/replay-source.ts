@@ -10,13 +10,11 @@ import {
   connectorStart,
 } from '../actors/connector.ts';
 import type { RawRecord } from '../actors/domain/wire.ts';
-import { SCHEMA_VERSION } from '../actors/domain/wire.ts';
 import type { Feed, Parsed, Response } from '../actors/feeds/feed.ts';
 import { type Finding, findingsOf } from '../actors/feeds/findings.ts';
-import { CALENDAR_KEY } from '../actors/router-work.ts';
 import type { Address, Clock, Host } from './host.ts';
 import type { Log, Outgoing, StateChange } from './log/log.ts';
-import { rawTopic } from './services.ts';
+import { calendarOutputs, closedKey, cursorKey, rawOutputs, WRITER } from './raw-outputs.ts';
 import type { RecordEvent } from './views.ts';
 
 export interface ReplayPlan {
@@ -46,7 +44,6 @@ export interface ReplayPorts {
   readonly record: RecordEvent;
 }
 
-const WRITER = 'connectors';
 /** A paced replay waits for longer gaps between intervals no longer: they lie between recordings. */
 const GAP_MS_MAX = 24 * 3_600_000;
 const encoder = new TextEncoder();
@@ -172,11 +169,7 @@ export class ReplaySource {
   }
 
   async #append(effect: Extract<ConnectorEffect, { kind: 'append' }>): Promise<ConnectorMessage> {
-    const outputs = effect.records.map((record) => ({
-      topic: rawTopic(record.market),
-      key: record.delivery_location,
-      value: JSON.stringify(record),
-    }));
+    const outputs = rawOutputs(effect.records);
     const key = cursorKey(effect.response);
     const value = encoder.encode(JSON.stringify(effect.cursor));
     await this.#ports.log.append(WRITER, outputs, [{ key, value }]);
@@ -197,32 +190,14 @@ export class ReplaySource {
       const [market, run] = key.split(':');
       if (market === undefined || run === undefined) continue;
       const advanceTo = this.#plan.closeAt(market, run, endUs);
-      const closedTo = Number(decoder.decode(this.#cursors?.get(`closed:${key}`) ?? new Uint8Array()));
+      const closedTo = Number(decoder.decode(this.#cursors?.get(closedKey(key)) ?? new Uint8Array()));
       if (closedTo >= advanceTo) continue;
-      const value = JSON.stringify(this.#calendar(market, run, advanceTo));
-      for (let partition = 0; partition < this.#plan.partitions; partition += 1) {
-        outputs.push({ topic: rawTopic(market), key: CALENDAR_KEY, value, partition });
-      }
-      state.push({ key: `closed:${key}`, value: encoder.encode(String(advanceTo)) });
+      const { tenantId, partitions } = this.#plan;
+      outputs.push(...calendarOutputs({ market, run, advanceTo, tenantId, partitions }));
+      state.push({ key: closedKey(key), value: encoder.encode(String(advanceTo)) });
     }
     await this.#ports.log.append(WRITER, outputs, state);
     return { kind: 'appended' };
-  }
-
-  #calendar(market: string, run: string, advanceTo: number) {
-    const id = Bun.hash.xxHash64(`calendar|${market}|${run}|${advanceTo}`).toString(16).padStart(16, '0');
-    return {
-      event_id: id,
-      trace_id: id,
-      occurred_at: advanceTo,
-      tenant_id: this.#plan.tenantId,
-      schema_version: SCHEMA_VERSION,
-      producer: WRITER,
-      data_type: 'calendar',
-      market,
-      run,
-      advance_to: advanceTo,
-    };
   }
 
   #note({ cause, decision }: Finding): void {
@@ -242,10 +217,6 @@ export class ReplaySource {
  */
 function responseId({ name, takenMs, bytes }: Response): string {
   return new Bun.CryptoHasher('sha256').update(`${name}\u0000${takenMs}\u0000`).update(bytes).digest('hex');
-}
-
-function cursorKey(id: string): string {
-  return `response:${id}`;
 }
 
 function unknownFormat(response: Response): Parsed {

@@ -1,0 +1,59 @@
+// How a connector's records and calendars stand on the log: the one place that says it, for recordings and
+// for live feeds. State of both belongs to one writer, so that a calendar once closed is not closed again.
+
+import type { RawRecord } from '../actors/domain/wire.ts';
+import { SCHEMA_VERSION } from '../actors/domain/wire.ts';
+import { CALENDAR_KEY } from '../actors/router-work.ts';
+import type { Outgoing } from './log/log.ts';
+import { rawTopic } from './services.ts';
+
+export const WRITER = 'connectors';
+
+/** Key of a response's cursor; `id` says which response, or which feed's running total. */
+export function cursorKey(id: string): string {
+  return `response:${id}`;
+}
+
+/** Key under which it is remembered how far the calendar of `market:run` was told. */
+export function closedKey(runKey: string): string {
+  return `closed:${runKey}`;
+}
+
+export function rawOutputs(records: readonly RawRecord[]): Outgoing[] {
+  return records.map((record) => ({
+    topic: rawTopic(record.market),
+    key: record.delivery_location,
+    value: JSON.stringify(record),
+  }));
+}
+
+/** Event time of a run has reached `advanceTo` (µs): told to every partition of its market. */
+export function calendarOutputs(of: {
+  readonly market: string;
+  readonly run: string;
+  readonly advanceTo: number;
+  readonly tenantId: string;
+  readonly partitions: number;
+}): Outgoing[] {
+  const { market, run, advanceTo, tenantId } = of;
+  const id = Bun.hash.xxHash64(`calendar|${market}|${run}|${advanceTo}`).toString(16).padStart(16, '0');
+  const value = JSON.stringify({
+    event_id: id,
+    trace_id: id,
+    occurred_at: advanceTo,
+    tenant_id: tenantId,
+    schema_version: SCHEMA_VERSION,
+    producer: WRITER,
+    data_type: 'calendar',
+    market,
+    run,
+    advance_to: advanceTo,
+  });
+  const topic = rawTopic(market);
+  return Array.from({ length: of.partitions }, (_, partition) => ({
+    topic,
+    key: CALENDAR_KEY,
+    value,
+    partition,
+  }));
+}
