@@ -27,6 +27,25 @@ export function hash64(of: string): string {
   return Bun.hash.xxHash64(of).toString(16).padStart(16, '0');
 }
 
+interface Label {
+  readonly first: Uint8Array;
+  readonly last: Uint8Array;
+}
+
+const encoder = new TextEncoder();
+const labels = new Map<string, Map<number, Label>>();
+
+/** What a metric's record says of itself: as many as metrics and windows are configured. */
+function labelOf(type: string, window: number, unit: string): Label {
+  const known = labels.get(type)?.get(window);
+  if (known !== undefined) return known;
+  const own = `"metric_type":"${type}","window_size":${window},"metric_unit":"${unit}","metric_value":`;
+  const label = { first: encoder.encode(own), last: encoder.encode(`-${type}-${window}"}`) };
+  const windows = labels.get(type) ?? new Map<number, Label>();
+  labels.set(type, windows.set(window, label));
+  return label;
+}
+
 /** Writes the records of one instrument. */
 export class Emitter {
   readonly #id: string;
@@ -105,18 +124,14 @@ export class Emitter {
     const hash = hash64(`${this.#id}|metrics|${hourEndMs}|${version}`);
     const date = this.#calendar.dayOf(hourEndMs - 1).date;
     const end = hourEndMs * 1_000;
-    const head = `{"event_id":"${hash}-`;
-    const envelope =
-      `","trace_id":"${traceId}","occurred_at":${end},${this.#envelope},"payload":{${this.#metricPrefix},` +
-      `"delivery_date":"${date}","hour_end":${end},"row_version":${version},` +
-      `"calculation_timestamp":${nowMs * 1_000},"metric_type":"`;
-    const lines = new LineWriter(head, envelope);
+    const lines = new LineWriter(
+      `{"trace_id":"${traceId}","occurred_at":${end},${this.#envelope},"payload":{${this.#metricPrefix},` +
+        `"delivery_date":"${date}","hour_end":${end},"row_version":${version},` +
+        `"calculation_timestamp":${nowMs * 1_000},`,
+    );
     for (const { type, window, value, unit, samples } of values) {
-      lines.add(
-        `${type}-${window}`,
-        `${type}","window_size":${window},"metric_value":${value},` +
-          `"metric_unit":"${unit}","sample_count":${samples}}}`,
-      );
+      const { first, last } = labelOf(type, window, unit);
+      lines.add(first, `${value},"sample_count":${samples}},"event_id":"${hash}`, last);
     }
     if (values.length > 0) out.push({ to: 'metrics', value: lines.finish() });
   }

@@ -1,48 +1,49 @@
-// Puts together records that share most of their text: `head` and `middle` are encoded once, and what differs
-// is written between them. One writer at a time: the scratch is shared, and `finish` copies out of it.
+// Puts together records that share most of their text: what they share is encoded once and copied, and only
+// what differs is written. Lines are views of chunks that nobody writes to again, so nothing is copied out.
 
 import { type Lines, NEWLINE } from './batch.ts';
 
+const CHUNK_BYTES = 256 * 1024;
 const encoder = new TextEncoder();
-let scratch = new Uint8Array(64 * 1024);
+
+/** Where the next lines go. One writer at a time. */
+let chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+let chunkUsed = 0;
 
 export class LineWriter {
-  readonly #head: Uint8Array;
-  readonly #middle: Uint8Array;
-  #used = 0;
+  readonly #shared: Uint8Array;
+  #from = chunkUsed;
   #count = 0;
 
-  constructor(head: string, middle: string) {
-    this.#head = encoder.encode(head);
-    this.#middle = encoder.encode(middle);
+  constructor(shared: string) {
+    this.#shared = encoder.encode(shared);
   }
 
-  /** Adds the record `head + own + middle + rest`. Neither may hold a newline. */
-  add(own: string, rest: string): void {
-    const most = this.#head.length + this.#middle.length + 3 * (own.length + rest.length) + 1;
-    if (this.#used + most > scratch.length) grow(this.#used + most);
-    scratch.set(this.#head, this.#used);
-    this.#used += this.#head.length;
-    this.#write(own);
-    scratch.set(this.#middle, this.#used);
-    this.#used += this.#middle.length;
-    this.#write(rest);
-    scratch[this.#used] = NEWLINE;
-    this.#used += 1;
+  /** Adds the record `shared + first + text + last`. `text` is ASCII; none of them holds a newline. */
+  add(first: Uint8Array, text: string, last: Uint8Array): void {
+    this.#room(this.#shared.length + first.length + text.length + last.length + 1);
+    chunk.set(this.#shared, chunkUsed);
+    chunkUsed += this.#shared.length;
+    chunk.set(first, chunkUsed);
+    chunkUsed += first.length;
+    chunkUsed += chunk.write(text, chunkUsed, 'latin1');
+    chunk.set(last, chunkUsed);
+    chunkUsed += last.length;
+    chunk[chunkUsed] = NEWLINE;
+    chunkUsed += 1;
     this.#count += 1;
   }
 
   finish(): Lines {
-    return { bytes: scratch.slice(0, this.#used), count: this.#count };
+    return { bytes: chunk.subarray(this.#from, chunkUsed), count: this.#count };
   }
 
-  #write(text: string): void {
-    this.#used += encoder.encodeInto(text, scratch.subarray(this.#used)).written;
+  #room(more: number): void {
+    if (chunkUsed + more <= chunk.length) return;
+    const begun = chunk.subarray(this.#from, chunkUsed);
+    chunk = Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, 2 * (begun.length + more)));
+    chunk.set(begun);
+    this.#from = 0;
+    chunkUsed = begun.length;
   }
-}
-
-function grow(least: number): void {
-  const larger = new Uint8Array(Math.max(scratch.length * 2, least));
-  larger.set(scratch);
-  scratch = larger;
 }

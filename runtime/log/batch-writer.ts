@@ -110,7 +110,9 @@ export class BatchWriter {
     const from = this.#lines.used;
     this.#lines.write(bytes);
     const before = this.#ends.length;
-    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, end + 1)) {
+    // A Buffer's search is the system's; a Uint8Array's looks at byte after byte.
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, end + 1)) {
       this.#ends.push(from + end + 1);
     }
     const found = this.#ends.length - before;

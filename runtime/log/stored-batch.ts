@@ -64,10 +64,10 @@ export class Opened {
     this.appendedMs = appendedMs;
     this.#stored = stored;
     this.#plain = plain;
-    // A copy stands at the start of its buffer, as 32-bit numbers must.
-    const index = stored.index.slice();
-    this.#runs = new Uint32Array(index.buffer, 0, 1)[0] ?? 0;
-    this.#places = new Uint32Array(index.buffer, 0, 1 + this.#runs * 2 + count);
+    // 32-bit numbers must stand at a multiple of four; a copy does.
+    const index = stored.index.byteOffset % 4 === 0 ? stored.index : stored.index.slice();
+    this.#runs = new Uint32Array(index.buffer, index.byteOffset, 1)[0] ?? 0;
+    this.#places = new Uint32Array(index.buffer, index.byteOffset, 1 + this.#runs * 2 + count);
     this.#keys = index.subarray(this.#places.byteLength);
   }
 

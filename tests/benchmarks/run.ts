@@ -2,10 +2,12 @@
 // them. Numbers are for the README; nothing here passes or fails.
 
 import { inspection } from './inspection.ts';
+import { stages } from './stages.ts';
 import { start } from './start.ts';
 
 const BENCHES: Readonly<Record<string, { readonly about: string; readonly run: () => Promise<void> }>> = {
   inspection: { about: 'CPU µs a look costs, with the sample’s instruments live', run: inspection },
+  stages: { about: 'CPU µs a tick of each stage, of the log and of the engine', run: stages },
   start: { about: 'seconds until all five ports answer: first start, and warm', run: start },
 };
 
