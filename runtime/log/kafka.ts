@@ -11,11 +11,11 @@
 import { changelogTopic, WRITERS_CHANGELOG } from './kafka-changelog.ts';
 import { KafkaCluster, type KafkaConnection } from './kafka-cluster.ts';
 import type { Compression } from './kafka-codecs.ts';
-import { ends, fetchPartition, firstOffset, offsetAtTime, stableEnd } from './kafka-fetch.ts';
+import { ends, firstOffset } from './kafka-fetch.ts';
 import { KafkaMember } from './kafka-member.ts';
 import { committedOffsets } from './kafka-offsets.ts';
 import { Outputs } from './kafka-outputs.ts';
-import { batchOver } from './kafka-records.ts';
+import { Reads } from './kafka-reads.ts';
 import { createTopics, describeTopics, differs, type TopicPolicy } from './kafka-topics.ts';
 import { Watch } from './kafka-watch.ts';
 import { Writer } from './kafka-writer.ts';
@@ -52,10 +52,10 @@ export interface KafkaLogOptions {
 
 const BATCH_BYTES_MAX = 900_000;
 const HEALTH_MS_MAX = 2_000;
-const WAIT_MS = 250;
+/** A question is asked again for so long: leaders move, and whoever asks waits for the answer. */
+const ASKED_MS_MAX = 3_000;
+const WAIT_MS = 100;
 const WAIT_MS_MAX = 5_000;
-const VISIBLE_MS_MAX = 10_000;
-const VISIBLE_LOOK_MS = 2;
 const placeOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
 
 /** Nothing is connected before it is needed: brokers that are away are met by the first call. */
@@ -71,8 +71,7 @@ class KafkaLog implements Log {
   readonly #outputs: Outputs;
   readonly #members = new Map<KafkaMember, { readonly group: string; readonly topics: readonly string[] }>();
   readonly #writers = new Map<string, Writer>();
-  /** Ends of what this process committed, so that it reads its own writes. */
-  readonly #ends = new Map<string, number>();
+  readonly #reads: Reads;
   #closed = false;
 
   constructor(options: KafkaLogOptions) {
@@ -80,6 +79,7 @@ class KafkaLog implements Log {
     this.#cluster = new KafkaCluster(options.connection);
     this.#watched = new KafkaCluster(options.connection);
     this.#watch = new Watch(this.#watched);
+    this.#reads = new Reads(this.#cluster, options.fetchBytesMax);
     this.#outputs = new Outputs(options.valueBytesMax);
   }
 
@@ -132,7 +132,7 @@ class KafkaLog implements Log {
       startedMs: nowMs(),
       transactions: { timeoutMs: transactionMs, compression, nowMs, batchBytesMax: BATCH_BYTES_MAX },
       outputs: this.#outputs,
-      committed: this.#committed,
+      committed: this.#reads.committed,
     });
     this.#members.set(member, { group, topics });
     return member;
@@ -150,7 +150,11 @@ class KafkaLog implements Log {
   }
 
   /** Of the topics that a member of this process reads; of others, those that the group ever committed. */
-  async lag(group: string): Promise<readonly PartitionLag[]> {
+  lag(group: string): Promise<readonly PartitionLag[]> {
+    return this.#patiently(() => this.#lag(group), ASKED_MS_MAX);
+  }
+
+  async #lag(group: string): Promise<readonly PartitionLag[]> {
     const topics = [...this.#members.values()]
       .filter((each) => each.group === group)
       .flatMap((of) => of.topics);
@@ -177,44 +181,20 @@ class KafkaLog implements Log {
     );
   }
 
-  async offsetAt(of: TopicPartition, timestampMs: number): Promise<number> {
-    const end = await this.end(of);
-    const from = await offsetAtTime(this.#cluster, of, timestampMs);
-    for (let at = from < 0 ? end : from; at < end; ) {
-      const batch = await this.read(of, at, 1_000);
-      if (batch === null) return end;
-      for (let n = 0; n < batch.count; n += 1) {
-        if (batch.timestampMs(n) >= timestampMs) return batch.offset(n);
-      }
-      at = batch.nextOffset;
-    }
-    return end;
+  offsetAt(of: TopicPartition, timestampMs: number): Promise<number> {
+    return this.#patiently(() => this.#reads.offsetAt(of, timestampMs), ASKED_MS_MAX);
   }
 
-  async read(of: TopicPartition, fromOffset: number, recordsMax: number): Promise<Batch | null> {
-    const { fetchBytesMax } = this.#options;
-    const own = this.#ends.get(placeOf(of)) ?? 0;
-    const deadline = performance.now() + VISIBLE_MS_MAX;
-    for (let at = fromOffset; ; ) {
-      const decoded = await fetchPartition(this.#cluster, of, at, fetchBytesMax, () => {});
-      const waits = decoded.stableEnd < own && performance.now() < deadline;
-      if (decoded.runs.length > 0 && !waits) return batchOver(of, decoded, 0, recordsMax);
-      if (waits) await Bun.sleep(VISIBLE_LOOK_MS);
-      else if (decoded.nextOffset > at) at = decoded.nextOffset;
-      else return null;
-    }
+  read(of: TopicPartition, fromOffset: number, recordsMax: number): Promise<Batch | null> {
+    return this.#patiently(() => this.#reads.read(of, fromOffset, recordsMax), ASKED_MS_MAX);
   }
 
-  async end(of: TopicPartition): Promise<number> {
-    if (of.partition >= (await this.#partitions(of.topic)))
-      throw new RangeError(`${of.topic} has no ${of.partition}`);
-    const own = this.#ends.get(placeOf(of)) ?? 0;
-    const deadline = performance.now() + VISIBLE_MS_MAX;
-    for (;;) {
-      const end = await stableEnd(this.#cluster, of);
-      if (end >= own || performance.now() > deadline) return end;
-      await Bun.sleep(VISIBLE_LOOK_MS);
-    }
+  end(of: TopicPartition): Promise<number> {
+    return this.#patiently(async () => {
+      const count = await this.#partitions(of.topic);
+      if (of.partition >= count) throw new RangeError(`${of.topic} has no ${of.partition}`);
+      return this.#reads.end(of);
+    }, ASKED_MS_MAX);
   }
 
   appended(topics: readonly string[], signal: AbortSignal): Promise<void> {
@@ -248,14 +228,16 @@ class KafkaLog implements Log {
     this.#watched.close();
   }
 
-  readonly #committed = (found: ReadonlyMap<string, number>): void => {
-    for (const [place, end] of found) this.#ends.set(place, end);
-  };
-
   #writer(name: string): Writer {
     const { compression, transactionMs, nowMs, fetchBytesMax, note } = this.#options;
     const transactions = { timeoutMs: transactionMs, compression, nowMs, batchBytesMax: BATCH_BYTES_MAX };
-    const ports = { cluster: this.#cluster, transactions, fetchBytesMax, committed: this.#committed, note };
+    const ports = {
+      cluster: this.#cluster,
+      transactions,
+      fetchBytesMax,
+      committed: this.#reads.committed,
+      note,
+    };
     const writer = this.#writers.get(name) ?? new Writer(name, ports);
     this.#writers.set(name, writer);
     return writer;
@@ -267,15 +249,17 @@ class KafkaLog implements Log {
     return count;
   }
 
-  /** An outage is waited for, and said once a try; what no waiting mends is thrown. */
-  async #patiently<T>(work: () => Promise<T>): Promise<T> {
+  /** An outage is waited for and said; what no waiting mends is thrown, and anything after `boundMs`. */
+  async #patiently<T>(work: () => Promise<T>, boundMs = Number.POSITIVE_INFINITY): Promise<T> {
+    const deadline = performance.now() + boundMs;
     for (let waitMs = WAIT_MS; ; waitMs = Math.min(WAIT_MS_MAX, waitMs * 2)) {
       this.#open();
       try {
         return await work();
       } catch (error) {
-        if (!(error instanceof LogFault && error.retryable)) throw error;
-        this.#options.note(error.message);
+        const helps = error instanceof LogFault && error.retryable;
+        if (!helps || performance.now() + waitMs > deadline) throw error;
+        if (boundMs > ASKED_MS_MAX) this.#options.note(error.message);
         await Bun.sleep(waitMs);
       }
     }

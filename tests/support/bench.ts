@@ -21,6 +21,10 @@ import type { ClickHouse } from '../../sinks/clickhouse.ts';
 
 export interface BenchOptions {
   readonly dir: string;
+  /** Closed with the bench; unset: the embedded one in `dir`. */
+  readonly log?: Log;
+  /** A ClickHouse that runs already; unset: the embedded one in `dir`. */
+  readonly clickhouseUrl?: string;
   /** Records of one batch of a stage; unset: as shipped. */
   readonly batchMax?: number;
   /** Records of one batch for the sink; unset: as shipped. */
@@ -44,12 +48,14 @@ export interface Bench {
 export async function openBench(options: BenchOptions): Promise<Bench> {
   const { dir, chunkMax = 2_000 } = options;
   mkdirSync(dir, { recursive: true });
-  const variables = { DATA_DIR: dir, LOG_DIR: dir, CLICKHOUSE_HTTP_PORT: '0', CLICKHOUSE_TCP_PORT: '0' };
+  const url = options.clickhouseUrl ?? '';
+  const anyPort = { CLICKHOUSE_HTTP_PORT: '0', CLICKHOUSE_TCP_PORT: '0', CLICKHOUSE_URL: url };
+  const variables = { DATA_DIR: dir, LOG_DIR: dir, ...anyPort };
   const { config, stages } = prepare(variables);
   const shipped = runtimePolicy(config);
   const { batchMax = shipped.batchRecordsMax, sinkMax = shipped.sinkRecordsMax } = options;
   const policy = { ...shipped, batchRecordsMax: batchMax, sinkRecordsMax: sinkMax };
-  const log = openEmbeddedLog({ dir: join(dir, 'log'), nowMs: systemClock.nowMs });
+  const log = options.log ?? openEmbeddedLog({ dir: join(dir, 'log'), nowMs: systemClock.nowMs });
   const ports = { clock: systemClock, draw: systemDraw, record: () => {} };
   const { environment } = config;
   const settings = { environment, poolSize: 10, timeoutMs: 30_000, backoff: policy.backoff };

@@ -67,8 +67,8 @@ export interface KafkaNode {
 export interface KafkaServer {
   readonly brokers: string;
   readonly nodes: readonly KafkaNode[];
-  /** Runs one of the stock tools by its class, such as `TopicCommand`; its output. Throws when it fails. */
-  tool(main: string, words: readonly string[]): Promise<string>;
+  /** Runs a stock tool by its class, such as `TopicCommand`. Throws for an exit code not in `good`. */
+  tool(main: string, words: readonly string[], good?: readonly number[]): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -108,7 +108,7 @@ export async function startKafka({ nodes: count, settings = {} }: KafkaOptions):
     throw error;
   }
   const brokers = places.map(({ port }) => `127.0.0.1:${port}`).join(',');
-  return { brokers, nodes, stop, tool: (main, words) => runTool(classpath, main, words) };
+  return { brokers, nodes, stop, tool: (main, words, good) => runTool(classpath, main, words, good) };
 }
 
 interface Place {
@@ -181,8 +181,13 @@ async function tail(path: string): Promise<string> {
   return (await Bun.file(path).text()).slice(-2_000);
 }
 
-async function runTool(classpath: string, main: string, words: readonly string[]): Promise<string> {
-  const name = main.includes('.') ? main : `org.apache.kafka.tools.${main}`;
+async function runTool(
+  classpath: string,
+  main: string,
+  words: readonly string[],
+  good: readonly number[] = [0],
+): Promise<string> {
+  const name = main.startsWith('kafka.') ? main : `org.apache.kafka.tools.${main}`;
   const quiet = '-Dorg.slf4j.simpleLogger.defaultLogLevel=error';
   const tool = Bun.spawn(['java', ...JVM, quiet, '-cp', classpath, name, ...words], {
     stdin: 'ignore',
@@ -190,6 +195,6 @@ async function runTool(classpath: string, main: string, words: readonly string[]
     stderr: 'pipe',
   });
   const [out, complaints] = await Promise.all([tool.stdout.text(), tool.stderr.text(), tool.exited]);
-  if (tool.exitCode !== 0) throw new Error(`${main} ${words.join(' ')}: ${out}${complaints}`);
+  if (!good.includes(tool.exitCode ?? -1)) throw new Error(`${main} ${words.join(' ')}: ${out}${complaints}`);
   return out;
 }

@@ -1,0 +1,27 @@
+// A reader of Kafka topics that shares nothing with the product: Kafka's own console consumer, under
+// read_committed.
+
+import type { KafkaServer } from './kafka.ts';
+import type { TopicRecord } from './topics.ts';
+
+/** So long without a record, and everything was read. */
+const QUIET_MS = 8_000;
+const LINE = /^Partition:(\d+)\tOffset:(\d+)\t([^\t]*)\t(.*)$/;
+
+/** Every record of a topic as it stands now, partition by partition, calendar messages left out. */
+export async function foreignRead(server: KafkaServer, topic: string): Promise<TopicRecord[]> {
+  const words = ['--bootstrap-server', server.brokers, '--topic', topic, '--from-beginning'];
+  words.push('--isolation-level', 'read_committed', '--timeout-ms', String(QUIET_MS));
+  for (const what of ['partition', 'offset', 'key']) words.push('--formatter-property', `print.${what}=true`);
+  // Its way to say that no more came is an exit code of 1.
+  const text = await server.tool('consumer.ConsoleConsumer', words, [0, 1]);
+  const found: TopicRecord[] = [];
+  for (const line of text.split('\n')) {
+    const [, partition, offset, key = '', json = ''] = LINE.exec(line) ?? [];
+    if (partition === undefined) continue;
+    const value: TopicRecord['value'] = JSON.parse(json);
+    if (value.data_type === 'calendar') continue;
+    found.push({ topic, partition: Number(partition), offset: Number(offset), key, value });
+  }
+  return found.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
+}
