@@ -43,7 +43,7 @@ export interface Environment {
   readonly adminToken: string | null;
 }
 
-const PORTS: Readonly<Record<Role, number>> = {
+export const PORTS: Readonly<Record<Role, number>> = {
   normalization: 8510,
   enrichment: 8511,
   aggregation: 8512,

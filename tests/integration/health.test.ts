@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { SERVICES } from '../../runtime/services.ts';
 import type { ServiceName } from '../../runtime/views.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { type Product, startProduct } from '../support/product.ts';
 import { until } from '../support/until.ts';
 
@@ -57,6 +58,28 @@ test('readiness and liveness answer by both names', async () => {
       expect((await product.get(name, path)).status).toBe(200);
     }
   }
+}, 60_000);
+
+async function containerCheck(more: Readonly<Record<string, string>>) {
+  const env = { PATH: process.env.PATH, ...more };
+  const check = Bun.spawn([process.execPath, 'runtime/cli/health.ts'], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const said = await new Response(check.stderr).text();
+  return { code: await check.exited, said };
+}
+
+test('the check of the container is content when every service is ready, and else says which', async () => {
+  const variables = Object.fromEntries(
+    NAMES.map((name) => [`PORT_${name.replaceAll('-', '_').toUpperCase()}`, new URL(product.url(name)).port]),
+  );
+  expect(await containerCheck(variables)).toEqual({ code: 0, said: '' });
+  const [free] = await freePorts(1);
+  const away = await containerCheck({ ...variables, PORT_PROJECTION: String(free) });
+  expect(away.code).toBe(1);
+  expect(away.said).toMatch(new RegExp(`^projection on ${free}: .+\n$`));
+  expect((await containerCheck({ ROLE: 'nobody' })).code).toBe(78);
 }, 60_000);
 
 test('a killed engine turns 8513 to 503 with a cause until it is back by itself', async () => {
