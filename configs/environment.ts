@@ -37,7 +37,8 @@ export interface Environment {
   readonly workerId: string | null;
   readonly clickhouse:
     | { readonly kind: 'embedded'; readonly httpPort: number; readonly tcpPort: number }
-    | { readonly kind: 'server'; readonly url: string };
+    /** `cluster`: its tables are made replicated, on all of that cluster; null: on this server alone. */
+    | { readonly kind: 'server'; readonly url: string; readonly cluster: string | null };
   readonly redisUrl: string | null;
   /** What changes by HTTP need; null: they are open on loopback and refused elsewhere. */
   readonly adminToken: string | null;
@@ -111,6 +112,7 @@ export function readEnvironment(variables: Variables): {
   notYet(reader);
   const kafka = readKafka(reader);
   const clickhouseUrl = reader.url('CLICKHOUSE_URL', ['http:', 'https:']);
+  const cluster = clickhouseCluster(reader);
   const environment: Environment = {
     roles: roles(reader),
     dataDir: reader.text('DATA_DIR', './data'),
@@ -128,7 +130,7 @@ export function readEnvironment(variables: Variables): {
             httpPort: reader.port('CLICKHOUSE_HTTP_PORT', 8123),
             tcpPort: reader.port('CLICKHOUSE_TCP_PORT', 9000),
           }
-        : { kind: 'server', url: clickhouseUrl },
+        : { kind: 'server', url: clickhouseUrl, cluster },
     redisUrl: reader.url('REDIS_URL', ['redis:', 'rediss:']),
     adminToken: reader.secret('ADMIN_TOKEN'),
   };
@@ -146,6 +148,22 @@ function notYet(reader: Reader): void {
   if (!['', '1'].includes(reader.text('PARALLELISM', ''))) {
     reader.warn('PARALLELISM', 'one worker is used: to scale, start more processes on KAFKA_BROKERS');
   }
+}
+
+/** A name of `remote_servers`, or a macro of the server's own, such as `{cluster}`. */
+function clickhouseCluster(reader: Reader): string | null {
+  const name = reader.text('CLICKHOUSE_CLUSTER', '');
+  if (name === '') return null;
+  if (!/^(\{\w+\}|[\w.-]+)$/.test(name)) {
+    reader.wrong('CLICKHOUSE_CLUSTER', `'${name}': expected a cluster's name, or a macro such as {cluster}`);
+  }
+  if (reader.text('CLICKHOUSE_URL', '') + reader.text('CLICKHOUSE_URL_FILE', '') === '') {
+    reader.wrong(
+      'CLICKHOUSE_CLUSTER',
+      'the embedded engine is no cluster: set CLICKHOUSE_URL, or unset this',
+    );
+  }
+  return name;
 }
 
 function roles(reader: Reader): readonly Role[] {

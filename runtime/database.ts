@@ -113,7 +113,9 @@ export class Database {
 
   async #attempt(attempt: number): Promise<void> {
     try {
-      const applied = await migrate(this.clickhouse, null);
+      const { clickhouse } = this.#settings.environment;
+      const cluster = clickhouse.kind === 'server' ? clickhouse.cluster : null;
+      const applied = await migrate(this.clickhouse, cluster);
       this.#pending = null;
       if (applied.length > 0) this.#event('note', `migrations: ${applied.join(', ')}`, 'applied');
     } catch (error) {

@@ -3,7 +3,7 @@
 
 import type { ClickHouse } from './clickhouse.ts';
 import { Fault } from './sink.ts';
-import { createTable, DATABASE } from './table.ts';
+import { createTable, DATABASE, onCluster } from './table.ts';
 import { TABLES } from './tables.ts';
 import { VIEWS } from './views.ts';
 
@@ -16,18 +16,26 @@ export interface Migration {
 export function migrations(cluster: string | null): Migration[] {
   return [
     { id: 1, name: 'tables', statements: TABLES.map((table) => createTable(table, cluster)) },
-    { id: 2, name: 'views', statements: VIEWS.map((view) => view.create) },
+    { id: 2, name: 'views', statements: VIEWS.map((view) => view.create(cluster)) },
   ];
 }
 
-/** Applies what is missing, in order; returns the names of what it applied. Throws Fault. */
-export async function migrate(clickhouse: ClickHouse, cluster: string | null): Promise<string[]> {
-  await clickhouse.command(`CREATE DATABASE IF NOT EXISTS ${DATABASE}`);
-  await clickhouse.command(
-    `CREATE TABLE IF NOT EXISTS ${DATABASE}.schema_migrations (
+/** What must be there before a migration can be recorded. */
+export function foundation(cluster: string | null): string[] {
+  return [
+    `CREATE DATABASE IF NOT EXISTS ${DATABASE}${onCluster(cluster)}`,
+    `CREATE TABLE IF NOT EXISTS ${DATABASE}.schema_migrations${onCluster(cluster)} (
        id UInt32, name String, checksum String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
-     ) ENGINE = MergeTree ORDER BY id`,
-  );
+     ) ENGINE = ${cluster === null ? '' : 'Replicated'}MergeTree ORDER BY id`,
+  ];
+}
+
+/**
+ * Applies what is missing, in order; returns the names of what it applied. `cluster`: on all of its servers,
+ * replicated. Throws Fault.
+ */
+export async function migrate(clickhouse: ClickHouse, cluster: string | null): Promise<string[]> {
+  for (const statement of foundation(cluster)) await clickhouse.command(statement);
   const rows = await clickhouse.rows<{ id: number; checksum: string }>(
     `SELECT id, checksum FROM ${DATABASE}.schema_migrations`,
   );

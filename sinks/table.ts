@@ -80,18 +80,25 @@ export const envelope: readonly Column[] = [
   name('producer'),
 ];
 
-/** `CREATE TABLE IF NOT EXISTS …`; `cluster` makes it replicated. */
+/** Where a statement of the schema takes effect: this server, or all of a cluster. */
+export const onCluster = (cluster: string | null): string =>
+  cluster === null ? '' : ` ON CLUSTER '${cluster}'`;
+
+/**
+ * `CREATE TABLE IF NOT EXISTS …`; `cluster` makes it replicated: every server of the cluster holds all rows.
+ * Path and replica are the server's own defaults (`default_replica_path`, `default_replica_name`).
+ */
 export function createTable(table: Table, cluster: string | null): string {
   const columns = table.columns.map((each) => `  \`${each.name}\` ${each.type}`).join(',\n');
-  const on = cluster === null ? '' : ` ON CLUSTER '${cluster}'`;
-  const engine = cluster === null ? table.engine : table.engine.replace(/^/, 'Replicated');
+  const engine = cluster === null ? table.engine : `Replicated${table.engine}`;
+  const remembered = cluster === null ? 'non_replicated' : 'replicated';
   return [
-    `CREATE TABLE IF NOT EXISTS ${DATABASE}.${table.name}${on} (`,
+    `CREATE TABLE IF NOT EXISTS ${DATABASE}.${table.name}${onCluster(cluster)} (`,
     columns,
     `) ENGINE = ${engine}`,
     `PARTITION BY ${table.partitionBy}`,
     `ORDER BY (${table.orderBy})`,
-    'SETTINGS non_replicated_deduplication_window = 1000',
+    `SETTINGS ${remembered}_deduplication_window = 1000`,
   ].join('\n');
 }
 

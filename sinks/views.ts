@@ -1,16 +1,17 @@
 // Views: the typed tables of trades and curves, and the quality summary, as selections from the tables that
 // hold the rows. One fact is stored once.
 
-import { DATABASE } from './table.ts';
+import { DATABASE, onCluster } from './table.ts';
 
 export interface View {
   readonly name: string;
-  readonly create: string;
+  /** `CREATE OR REPLACE VIEW …`, on all of a cluster if one is named. */
+  readonly create: (cluster: string | null) => string;
 }
 
 const view = (name: string, select: string): View => ({
   name,
-  create: `CREATE OR REPLACE VIEW ${DATABASE}.${name} AS ${select}`,
+  create: (cluster) => `CREATE OR REPLACE VIEW ${DATABASE}.${name}${onCluster(cluster)} AS ${select}`,
 });
 
 const RAW_TRADE = [

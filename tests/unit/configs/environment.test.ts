@@ -48,6 +48,24 @@ test('an empty variable is one that is not set', () => {
   expect(readEnvironment(empty)).toEqual(readEnvironment({}));
 });
 
+test('a cluster is a name or a macro, of a server that is outside', () => {
+  const url = { CLICKHOUSE_URL: 'http://clickhouse:8123' };
+  for (const name of ['main', 'eu-1.prod', '{cluster}']) {
+    const { environment, findings } = readEnvironment({ ...url, CLICKHOUSE_CLUSTER: name });
+    expect(findings).toEqual([]);
+    expect(environment.clickhouse).toEqual({ kind: 'server', url: url.CLICKHOUSE_URL, cluster: name });
+  }
+  expect(readEnvironment(url).environment.clickhouse).toMatchObject({ cluster: null });
+  for (const name of ["a' b", "x'; DROP", '{a}{b}']) {
+    expect(wrong({ ...url, CLICKHOUSE_CLUSTER: name })).toEqual({
+      CLICKHOUSE_CLUSTER: expect.stringContaining('expected a cluster'),
+    });
+  }
+  expect(wrong({ CLICKHOUSE_CLUSTER: 'main' })).toEqual({
+    CLICKHOUSE_CLUSTER: expect.stringContaining('set CLICKHOUSE_URL'),
+  });
+});
+
 test('three wrong variables are three findings', () => {
   const found = wrong({
     PORT_PROJECTION: '85l3',
