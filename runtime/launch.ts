@@ -6,6 +6,7 @@ import type { Work } from '../actors/router-work.ts';
 import type { Environment } from '../configs/environment.ts';
 import type { Config } from '../configs/load.ts';
 import { memoryCache } from '../sinks/memory-cache.ts';
+import { silverTicks } from '../sinks/queries.ts';
 import { redisCache } from '../sinks/redis.ts';
 import { nactHost } from './actor-system.ts';
 import { systemClock, systemDraw } from './clock.ts';
@@ -133,7 +134,7 @@ function pipelineOf(of: Launch, log: Log, database: Database, cache: AnswerCache
       clock: systemClock,
       draw: systemDraw,
       log,
-      clickhouse: database.clickhouse,
+      silver: (instrument, fromUs, toUs) => silverTicks(database.clickhouse, instrument, fromUs, toUs),
       sink: database.sink,
       record: events.record,
       committed: (service, work, seconds) => committed(of, service, work, seconds),

@@ -11,8 +11,6 @@ import type { Feed, Response } from '../actors/feeds/feed.ts';
 import { addLedgers, EMPTY_LEDGER, type Ledger, type Ledgers } from '../actors/ledger.ts';
 import type { DirectResult } from '../actors/router-protocol.ts';
 import type { Work } from '../actors/router-work.ts';
-import type { ClickHouse } from '../sinks/clickhouse.ts';
-import { silverTicks } from '../sinks/queries.ts';
 import type { Fault, Receipt, Sink } from '../sinks/sink.ts';
 import { type Conservation, conservation, type GroupLedgers } from './conservation.ts';
 import { type Address, branch, type Clock, type Draw, type Host } from './host.ts';
@@ -34,7 +32,8 @@ export interface PipelinePorts {
   readonly clock: Clock;
   readonly draw: Draw;
   readonly log: Log;
-  readonly clickhouse: ClickHouse;
+  /** Every version of an instrument's ticks with interval start in [fromUs, toUs), as stored. */
+  readonly silver: (instrument: string, fromUs: number, toUs: number) => Promise<readonly object[]>;
   readonly sink: Sink;
   readonly record: RecordEvent;
   /** After each commit. */
@@ -231,7 +230,7 @@ export class Pipeline {
 
   #stages() {
     const { stages, partitions } = this.#settings;
-    const { record, clickhouse, log } = this.#ports;
+    const { record, silver, log } = this.#ports;
     const { span, fold } = refold(stages.aggregation);
     return {
       normalize: normalization(stages.normalize, partitions),
@@ -241,7 +240,7 @@ export class Pipeline {
       project: this.#projections(),
       rebuild: rebuilder<object>({
         log,
-        silver: (instrument, fromUs, toUs_) => silverTicks(clickhouse, instrument, fromUs, toUs_),
+        silver,
         span,
         refold: fold,
         pause: () => this.#pause(),
@@ -250,7 +249,7 @@ export class Pipeline {
   }
 
   #projections(): (topic: string) => (batch: Batch, nowMs: number) => Promise<DirectResult> {
-    const { sink, wrote, failed } = this.#ports;
+    const { sink, clock, wrote, failed } = this.#ports;
     const { sinkTimeoutMs, policy } = this.#settings;
     const writers = new Map<string, ProjectionWriter>();
     const writerOf = (topic: string): ProjectionWriter => {
@@ -261,6 +260,7 @@ export class Pipeline {
         topic,
         rowsMax: policy.sinkRecordsMax,
         timeoutMs: sinkTimeoutMs,
+        clock,
         wrote: (of, receipt, keys) => {
           this.meter.wrote(of, receipt.rows);
           wrote(of, receipt, keys);

@@ -7,6 +7,7 @@ import { type Rejection, reject } from '../actors/domain/rejection.ts';
 import { CALENDAR_KEY } from '../actors/router-work.ts';
 import type { Refused } from '../actors/stage.ts';
 import { Fault, type Receipt, type Rows, type Sink } from '../sinks/sink.ts';
+import type { Clock } from './host.ts';
 
 interface Waiting {
   readonly batch: Batch;
@@ -27,6 +28,7 @@ export interface WriterSettings {
   /** Rows that one insert may take; the first waiting batch is always taken whole. */
   readonly rowsMax: number;
   readonly timeoutMs: number;
+  readonly clock: Clock;
   /** `keys`: the instruments whose rows they were. */
   readonly wrote: (topic: string, receipt: Receipt, keys: () => ReadonlySet<string>) => void;
   readonly failed: (topic: string, fault: Fault) => void;
@@ -113,15 +115,23 @@ export class ProjectionWriter {
   }
 
   async #send(spans: readonly Span[]): Promise<void> {
-    const { sink, topic, timeoutMs } = this.#settings;
+    const { sink, topic, timeoutMs, clock } = this.#settings;
+    const late = new AbortController();
+    const inTime = clock.after(timeoutMs, () => late.abort(tooLate(timeoutMs)));
     try {
-      const receipt = await sink.write(rowsOf(topic, spans), AbortSignal.timeout(timeoutMs));
+      const receipt = await sink.write(rowsOf(topic, spans), late.signal);
       this.#settings.wrote(topic, receipt, () => keysOf(spans));
     } catch (error) {
       if (error instanceof Fault) this.#settings.failed(topic, error);
       throw error;
+    } finally {
+      inTime();
     }
   }
+}
+
+function tooLate(timeoutMs: number): DOMException {
+  return new DOMException(`no answer within ${timeoutMs} ms`, 'TimeoutError');
 }
 
 function rowsOf(topic: string, spans: readonly Span[]): Rows {

@@ -2,6 +2,7 @@
 // taken is a dead letter of its own and holds up nobody; input is acknowledged only when the rows are there.
 
 import { expect, setDefaultTimeout, test } from 'bun:test';
+import { systemClock } from '../../runtime/clock.ts';
 import { openEmbeddedLog } from '../../runtime/log/embedded.ts';
 import type { Log } from '../../runtime/log/log.ts';
 import { ProjectionWriter } from '../../runtime/projection-writer.ts';
@@ -37,6 +38,7 @@ async function project(log: Log, topic: string, sink: Sink) {
     topic,
     rowsMax: 1_000,
     timeoutMs: 30_000,
+    clock: systemClock,
     wrote: (_, receipt, of) => {
       rows += receipt.rows;
       for (const key of of()) keys.add(key);

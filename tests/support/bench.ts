@@ -18,6 +18,7 @@ import { runtimePolicy } from '../../runtime/options.ts';
 import { Pipeline } from '../../runtime/pipeline.ts';
 import { prepare } from '../../runtime/startup.ts';
 import type { ClickHouse } from '../../sinks/clickhouse.ts';
+import { silverTicks } from '../../sinks/queries.ts';
 
 export interface BenchOptions {
   readonly dir: string;
@@ -67,7 +68,7 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
       ...ports,
       host: nactHost(),
       log,
-      clickhouse,
+      silver: (instrument, fromUs, toUs) => silverTicks(clickhouse, instrument, fromUs, toUs),
       sink,
       committed: () => {},
       extracted: () => {},
