@@ -16,6 +16,8 @@ export interface SeededHost extends Host {
   step(): boolean;
   /** Runs until every mailbox is empty, at most `stepsMax`. Returns the steps taken. */
   settle(stepsMax: number): number;
+  /** Most messages that waited in one mailbox at any time. */
+  mailboxMost(): number;
 }
 
 /** mulberry32: a small generator that is good enough to pick mailboxes. */
@@ -34,6 +36,7 @@ export function seededHost(seed: number, crashes: (path: string) => boolean = ()
   const draw = seededDraw(seed);
   const nodes = new Map<string, Node>();
   const nodeOf = new WeakMap<Address<never>, Node>();
+  let mailboxMost = 0;
 
   const remove = (path: string): void => {
     const node = nodes.get(path);
@@ -79,7 +82,9 @@ export function seededHost(seed: number, crashes: (path: string) => boolean = ()
       const address: Address<Message> = {
         path,
         tell: (message) => {
-          if (!node.stopped) node.mailbox.push(() => run(message));
+          if (node.stopped) return;
+          node.mailbox.push(() => run(message));
+          mailboxMost = Math.max(mailboxMost, node.mailbox.length);
         },
       };
       nodeOf.set(address, node);
@@ -91,6 +96,7 @@ export function seededHost(seed: number, crashes: (path: string) => boolean = ()
       if (nodeOf.get(address)?.stopped === false) remove(address.path);
     },
     size: () => nodes.size,
+    mailboxMost: () => mailboxMost,
     step,
     settle(stepsMax) {
       let steps = 0;

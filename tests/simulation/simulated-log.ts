@@ -24,6 +24,11 @@ export interface LogFaults {
   readonly aborts: number;
   readonly commitFailures: number;
   readonly readFailures: number;
+  readonly appendFailures: number;
+  /** Outputs and state are stored, the position is not, and the member that asked for it is gone. */
+  readonly tornCommits: number;
+  /** All is stored, and the member that asked for it is gone before it hears so. */
+  readonly lostReplies: number;
   /** After this a member that is gone loses its partitions, milliseconds. */
   readonly sessionMs: number;
 }
@@ -33,6 +38,9 @@ export const CALM_LOG: LogFaults = {
   aborts: 0,
   commitFailures: 0,
   readFailures: 0,
+  appendFailures: 0,
+  tornCommits: 0,
+  lostReplies: 0,
   sessionMs: 0,
 };
 
@@ -43,6 +51,8 @@ export interface LogWorld {
   readonly faults: () => LogFaults;
   /** Readers that wait, of all processes. */
   readonly waiters: Set<Waiter>;
+  /** What happened to commits, for a trace. */
+  readonly tell?: (what: string) => void;
 }
 
 export interface Waiter {
@@ -53,10 +63,41 @@ export interface Waiter {
 export class SimulatedLog implements Log {
   readonly #world: LogWorld;
   readonly #leave: (() => void)[] = [];
+  readonly #rejoin: (() => void)[] = [];
+  readonly #died: () => void;
+  /** Answers that wait for a process that stands still; null: it does not. */
+  #held: (() => void)[] | null = null;
   #alive = true;
 
-  constructor(world: LogWorld) {
+  /** `died`: the faults have it that this process is gone now. */
+  constructor(world: LogWorld, died: () => void = () => {}) {
     this.#world = world;
+    this.#died = died;
+  }
+
+  /** The process stands still: what comes for it waits, and its seats go when the session ends. */
+  freeze(): void {
+    const held: (() => void)[] = [];
+    this.#held = held;
+    const { clock, faults } = this.#world;
+    clock.after(faults().sessionMs, () => {
+      if (this.#held === held) for (const leave of this.#leave) leave();
+    });
+  }
+
+  /** It goes on, hears all that came meanwhile, and takes its seats again where it lost them. */
+  thaw(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    if (!this.#alive) return;
+    for (const each of held) each();
+    for (const rejoin of this.#rejoin) rejoin();
+  }
+
+  #deliver(action: () => void): void {
+    if (!this.#alive) return;
+    if (this.#held === null) action();
+    else this.#held.push(action);
   }
 
   /** The process is gone without a word: nothing more is answered, its seats go when the session ends. */
@@ -87,15 +128,24 @@ export class SimulatedLog implements Log {
     return this.#call(() => {
       const { store } = this.#world;
       const coordinator = store.coordinator(group, topics);
-      const told: { listener: Seat['listener'] | null; lastMs: number } = { listener: null, lastMs: 0 };
+      const told: { listener: Seat['listener'] | null; lastMs: number; heard: number } = {
+        listener: null,
+        lastMs: 0,
+        heard: 0,
+      };
       const tell = (partitions: readonly TopicPartition[], generation: number): void => {
         const { clock } = this.#world;
         told.lastMs = Math.max(told.lastMs + 1, clock.nowMs() + this.#latencyMs());
         clock.after(told.lastMs - clock.nowMs(), () => {
-          if (this.#alive && coordinator.seats.includes(seat)) told.listener?.(partitions, generation);
+          this.#deliver(() => {
+            if (!coordinator.seats.includes(seat)) return;
+            told.heard = generation;
+            told.listener?.(partitions, generation);
+          });
         });
       };
-      const seat: Seat = { listener: tell, owned: [] };
+      let left = false;
+      const seat: Seat = { listener: tell, owned: [], since: new Map() };
       coordinator.seats.push(seat);
       store.rebalance(coordinator);
       const leave = (): void => {
@@ -103,12 +153,25 @@ export class SimulatedLog implements Log {
         if (at < 0) return;
         coordinator.seats.splice(at, 1);
         seat.owned = [];
+        seat.since = new Map();
         store.rebalance(coordinator);
       };
       this.#leave.push(leave);
+      this.#rejoin.push(() => {
+        if (left || coordinator.seats.includes(seat)) return;
+        // It learns first that it has lost all that it had.
+        told.listener?.([], coordinator.generation);
+        coordinator.seats.push(seat);
+        store.rebalance(coordinator);
+      });
       // Whoever asked may be gone by now: the session of its seat ends like any other.
       if (!this.#alive) this.#world.clock.after(this.#world.faults().sessionMs, leave);
-      return this.#member(group, seat, leave, (listener) => {
+      const goodbye = (): void => {
+        left = true;
+        leave();
+      };
+      const heard = (): number => told.heard;
+      return this.#member(group, seat, heard, goodbye, (listener) => {
         told.listener = listener;
         tell(seat.owned, coordinator.generation);
       });
@@ -117,13 +180,26 @@ export class SimulatedLog implements Log {
 
   append(writer: string, outputs: readonly Outgoing[], state: readonly StateChange[]): Promise<void> {
     return this.#call(() => {
-      const { store, clock } = this.#world;
+      const { store, clock, faults, tell } = this.#world;
+      if ((store.writers.get(writer) ?? this) !== this) {
+        throw new LogFault(`another process writes as ${writer} by now`, 'log_fenced', false);
+      }
+      if (this.#happens(faults().appendFailures))
+        throw new LogFault('simulated: the append failed', 'log_io', true);
+      const lost = this.#happens(faults().lostReplies);
       this.#wake(store.transact(`writer ${writer}`, outputs, state, clock.nowMs()));
+      tell?.(`${writer} appended ${outputs.length}${lost ? ', reply lost' : ''}`);
+      if (lost) this.#died();
     });
   }
 
   writerState(writer: string): Promise<ReadonlyMap<string, Uint8Array>> {
-    return this.#call(() => new Map(this.#world.store.state(`writer ${writer}`)));
+    return this.#call(() => {
+      const { store } = this.#world;
+      // Whoever asks for the state is the writer from here on: what an earlier one has on its way is refused.
+      store.writers.set(writer, this);
+      return new Map(store.state(`writer ${writer}`));
+    });
   }
 
   lag(group: string): Promise<readonly PartitionLag[]> {
@@ -163,7 +239,7 @@ export class SimulatedLog implements Log {
         waiters.delete(waiter);
         resolve();
       };
-      const waiter = { topics, wake: () => void clock.after(this.#latencyMs(), done) };
+      const waiter = { topics, wake: () => void clock.after(this.#latencyMs(), () => this.#deliver(done)) };
       waiters.add(waiter);
       signal.addEventListener('abort', done, { once: true });
     });
@@ -186,12 +262,18 @@ export class SimulatedLog implements Log {
   #member(
     group: string,
     seat: Seat,
+    heard: () => number,
     leave: () => void,
     assigned: (listener: Seat['listener']) => void,
   ): Member {
     const { store } = this.#world;
     const positions = new Map<string, number>();
-    const stateOf = (of: TopicPartition) => this.#call(() => [...store.state(`${group} ${placeOf(of)}`)]);
+    /** Generation that was known when the state of a partition was last read. */
+    const adopted = new Map<string, number>();
+    const stateOf = (of: TopicPartition) => {
+      adopted.set(placeOf(of), heard());
+      return this.#call(() => [...store.state(`${group} ${placeOf(of)}`)]);
+    };
     return {
       group,
       assigned: (listener) => {
@@ -206,14 +288,23 @@ export class SimulatedLog implements Log {
         const from = positions.get(placeOf(of));
         const batch = await this.#call(() => {
           this.#mayFail('poll', this.#world.faults().readFailures);
-          return store.batch(of, from ?? store.committed(group, of), recordsMax);
+          const at = from ?? store.committed(group, of);
+          const found = store.batch(of, at, recordsMax);
+          // Markers alone are left: the position moves past them, so that an idle group has no lag.
+          if (found === null && seat.since.has(placeOf(of)) && store.committed(group, of) < store.end(of))
+            store.setCommitted(group, of, store.end(of));
+          return found;
         });
         if (batch !== null) positions.set(placeOf(of), batch.nextOffset);
         return batch;
       },
       seek: (of, offset) => void positions.set(placeOf(of), offset),
       committed: (of) => this.#call(() => store.committed(group, of)),
-      commit: (of, commit) => this.#call(() => this.#commit(group, seat, of, commit)),
+      commit: (of, commit) => {
+        // What its sender knew when it was sent counts, and who had lost the partition knows nothing of it.
+        const known = adopted.get(placeOf(of)) ?? heard();
+        return this.#call(() => this.#commit(group, seat, known, of, commit));
+      },
       async *state(of) {
         const found = await stateOf(of);
         yield* found.sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
@@ -222,16 +313,33 @@ export class SimulatedLog implements Log {
     };
   }
 
-  #commit(group: string, seat: Seat, of: TopicPartition, commit: Commit): CommitOutcome {
-    const { store, clock, draw, faults } = this.#world;
-    if (!seat.owned.some((each) => placeOf(each) === placeOf(of))) return 'fenced';
-    this.#mayFail('commit', faults().commitFailures);
-    if (draw() < faults().aborts) return 'aborted';
+  #commit(group: string, seat: Seat, known: number, of: TopicPartition, commit: Commit): CommitOutcome {
+    const { store, clock, draw, faults, tell } = this.#world;
     const owner = `${group} ${placeOf(of)}`;
+    const since = seat.since.get(placeOf(of));
+    // Who had lost the partition, and does not know it yet, is fenced though it may have it again.
+    if (since === undefined || known < since) {
+      tell?.(`${owner} fenced`);
+      return 'fenced';
+    }
+    this.#mayFail('commit', faults().commitFailures);
+    if (draw() < faults().aborts) {
+      tell?.(`${owner} aborted`);
+      return 'aborted';
+    }
+    const torn = this.#happens(faults().tornCommits) && commit.state.some(({ key }) => key === 'r:position');
+    const lost = this.#happens(faults().lostReplies);
     const topics = store.transact(owner, commit.outputs, commit.state, clock.nowMs());
-    store.setCommitted(group, of, commit.nextOffset);
+    if (!torn) store.setCommitted(group, of, commit.nextOffset);
+    tell?.(`${owner} committed to ${commit.nextOffset}${torn ? ', torn' : ''}${lost ? ', reply lost' : ''}`);
     this.#wake(topics);
+    if (torn || lost) this.#died();
     return 'committed';
+  }
+
+  /** Draws only where it may happen, so that a fault that is off changes nothing of a run. */
+  #happens(share: number): boolean {
+    return share > 0 && this.#world.draw() < share;
   }
 
   #mayFail(what: string, share: number): void {
@@ -255,9 +363,10 @@ export class SimulatedLog implements Log {
       clock.after(this.#latencyMs(), () => {
         const answer = attempt(work);
         clock.after(this.#latencyMs(), () => {
-          if (!this.#alive) return;
-          if ('error' in answer) reject(answer.error);
-          else resolve(answer.value);
+          this.#deliver(() => {
+            if ('error' in answer) reject(answer.error);
+            else resolve(answer.value);
+          });
         });
       });
     });

@@ -52,6 +52,7 @@ class Driver {
     this.store = new SimulatedStore(world.below(2));
     this.#partitions = 1 + world.below(3);
     this.#log = {
+      ...CALM_LOG,
       latencyMsMax: world.below(50),
       aborts: some(0.3),
       commitFailures: some(0.2),

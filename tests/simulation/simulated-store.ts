@@ -18,6 +18,8 @@ type Entry = StoredRecord | null;
 export interface Seat {
   readonly listener: (partitions: readonly TopicPartition[], generation: number) => void;
   owned: readonly TopicPartition[];
+  /** Generation since which it has had each of its partitions without a break. */
+  since: ReadonlyMap<string, number>;
 }
 
 interface Coordinator {
@@ -36,6 +38,10 @@ export class SimulatedStore {
   readonly #state = new Map<string, Map<string, Uint8Array>>();
   readonly #offsets = new Map<string, number>();
   readonly #groups = new Map<string, Coordinator>();
+  /** Who writes under each name now: one process at a time. */
+  readonly writers = new Map<string, unknown>();
+  /** Is told of every position that a group commits, before it counts. */
+  watch: ((group: string, of: TopicPartition, from: number, to: number) => void) | null = null;
 
   /** `markers` offsets are taken by each transaction on each partition that it writes. */
   constructor(readonly markers: number) {}
@@ -73,6 +79,7 @@ export class SimulatedStore {
   }
 
   setCommitted(group: string, of: TopicPartition, offset: number): void {
+    this.watch?.(group, of, this.committed(group, of), offset);
     this.#offsets.set(`${group} ${placeOf(of)}`, offset);
   }
 
@@ -133,7 +140,11 @@ export class SimulatedStore {
   rebalance(of: Coordinator): void {
     of.generation += 1;
     for (const [n, seat] of of.seats.entries()) {
+      const before = seat.since;
       seat.owned = of.partitions.filter((_, at) => (at + of.generation) % of.seats.length === n);
+      seat.since = new Map(
+        seat.owned.map((each) => [placeOf(each), before.get(placeOf(each)) ?? of.generation]),
+      );
       seat.listener(seat.owned, of.generation);
     }
   }
