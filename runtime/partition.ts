@@ -213,8 +213,9 @@ export class Partition implements SlotOwner {
 
   async #poll({ seq, position }: Extract<RouterEffect, { kind: 'poll' }>): Promise<RouterMessage | null> {
     const signal = this.#newRead();
-    this.#member.seek(this.of, position);
     while (!signal.aborted) {
+      // Each time: a read that an earlier router left behind may have moved the member's position meanwhile.
+      this.#member.seek(this.of, position);
       const waiter = new AbortController();
       try {
         const appended = this.#ports.log.appended([this.of.topic], AbortSignal.any([signal, waiter.signal]));

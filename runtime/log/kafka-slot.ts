@@ -48,6 +48,7 @@ export class Slot {
   /** Null: from the committed offset. */
   #position: number | null = null;
   #held: { readonly decoded: Decoded; taken: number; count: number } | null = null;
+  #reads = 0;
   closed = false;
   /** Its state was read since it is ours. Until then a commit can only come from who knows the past. */
   adopted: boolean;
@@ -82,8 +83,8 @@ export class Slot {
     if (this.#pending !== null && !this.closed) await this.#settle();
   }
 
+  /** No proof that the state is known: it may be asked for after a state that was read too early. */
   async committed(): Promise<number> {
-    this.adopted = true;
     await this.ready();
     return this.#offset;
   }
@@ -94,9 +95,13 @@ export class Slot {
     this.#position = offset;
   }
 
+  /** One read at a time: an earlier one that still waits gets nothing, and takes nothing from this one. */
   async poll(recordsMax: number): Promise<Batch | null> {
+    this.#reads += 1;
+    const mine = this.#reads;
     await this.ready();
-    while (this.#held === null) if (!(await this.#fetch())) return null;
+    while (this.#held === null) if (!(await this.#fetch()) || mine !== this.#reads) return null;
+    if (mine !== this.#reads) return null;
     const held = this.#held;
     const batch = batchOver(this.of, held.decoded, held.taken, recordsMax);
     held.taken += batch.count;

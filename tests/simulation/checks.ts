@@ -60,14 +60,12 @@ function same(what: string, found: unknown, wanted: unknown): string[] {
 
 /** The operators' own text, read by the oracle. */
 function priced({ plan }: Simulation): Priced[] {
-  return plan.sources.rounds
-    .flat()
-    .flatMap(({ name, bytes, takenMs }) =>
-      readText(name, decoder.decode(bytes)).map((each) => ({
-        ...each,
-        publishedMs: each.publishedMs ?? takenMs,
-      })),
-    );
+  return plan.sources.rounds.flat().flatMap(({ name, bytes, takenMs }) =>
+    readText(name, decoder.decode(bytes)).map((each) => ({
+      ...each,
+      publishedMs: each.publishedMs ?? takenMs,
+    })),
+  );
 }
 
 function versionKey(instrument: string, startMs: number, publishedMs: number, prices: readonly unknown[]) {
@@ -180,7 +178,15 @@ function judged(
   refused: number,
 ): string[] {
   const ledger = ledgers(run, group, topic).get(market) ?? {};
-  const { read = 0, first = 0, revision = 0, duplicate = 0, rejected = 0, forwarded = 0, parked = 0 } = ledger;
+  const {
+    read = 0,
+    first = 0,
+    revision = 0,
+    duplicate = 0,
+    rejected = 0,
+    forwarded = 0,
+    parked = 0,
+  } = ledger;
   const disposed = first + revision + duplicate + rejected + forwarded;
   const found = { read, disposed, rejected, parked };
   return same(`ledger of ${group} for ${market} on ${topic}`, found, {

@@ -12,9 +12,7 @@ export function explained({ told, injected }: Simulation): string[] {
   const odd = alarms.filter(({ cause }) => !OWN.test(cause));
   const restarts = (instruments: boolean): number =>
     told.filter(({ kind, service }) => kind === 'restart' && (service === 'markets') === instruments).length;
-  const gaveUp = told.filter(
-    ({ kind, service }) => kind === 'escalation' && service !== 'markets',
-  ).length;
+  const gaveUp = told.filter(({ kind, service }) => kind === 'escalation' && service !== 'markets').length;
   const actors = injected.get('actor-crash') ?? 0;
   const routers = injected.get('router-crash') ?? 0;
   return [

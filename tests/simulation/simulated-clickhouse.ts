@@ -1,6 +1,6 @@
-// ClickHouse as the sink's port promises it: rows by their natural key, the greatest version of each stands, a
-// token that was seen is dropped. It is slow, down, full, or takes rows and loses its reply, as the faults say;
-// what a writer gave up on may still be written later.
+// ClickHouse as the sink's port promises it: rows by their natural key, the greatest version of each stands,
+// a token that was seen is dropped. It is slow, down, full, or takes rows and loses its reply, as the faults
+// say; what a writer gave up on may still be written later.
 
 import type { Clock } from '../../runtime/host.ts';
 import { Fault, type Receipt, type Rows, type Sink } from '../../sinks/sink.ts';
@@ -128,10 +128,7 @@ function textsOf(rows: Rows): string[] {
 const KEYS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/\.market\.ticks\./, ['instrument_id', 'interval_start', 'trade_id', 'publication', 'version_hash']],
   [/\.ohlc\.bars\./, ['market', 'run', 'delivery_location', 'bar_size', 'bar_start']],
-  [
-    /\.rolling\.metrics\./,
-    ['market', 'run', 'delivery_location', 'metric_type', 'window_size', 'hour_end'],
-  ],
+  [/\.rolling\.metrics\./, ['market', 'run', 'delivery_location', 'metric_type', 'window_size', 'hour_end']],
   [/\.curve\.prestage\./, ['market', 'run', 'location', 'curve_type', 'hour_start']],
   [/\.anomalies\./, ['anomaly_id']],
   [/\.scores\./, ['event_id']],

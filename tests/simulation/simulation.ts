@@ -1,6 +1,6 @@
-// A run of a plan: members start, crash, stand still and leave over the simulated log and ClickHouse while the
-// sources are fed; then the faults end, and everything must catch up within a bound of steps. What came of it
-// is judged elsewhere (checks.ts) by people who have not seen the code; here it is only carried out and noted.
+// A run of a plan: members start, crash, stand still and leave over the simulated log and ClickHouse while
+// the sources are fed; then the faults end, and everything must catch up within a bound of steps. What came
+// of it is judged elsewhere (checks.ts); here it is only carried out and noted.
 
 import type { Response } from '../../actors/feeds/feed.ts';
 import { rawTopic } from '../../runtime/services.ts';

@@ -136,7 +136,11 @@ function versionsOf(sampler: Sampler, line: Line, startMs: number, id: number): 
   if (sampler.chance(sampler.share('duplicates', 0.3))) add({});
   const old = said[0];
   if (old !== undefined && sampler.chance(sampler.share('long-past', 0.02))) {
-    add({ startMs: old.startMs - (3 + sampler.below(8)) * DAY, round: 1, values: sampler.values(line.market) });
+    add({
+      startMs: old.startMs - (3 + sampler.below(8)) * DAY,
+      round: 1,
+      values: sampler.values(line.market),
+    });
   }
   return said;
 }

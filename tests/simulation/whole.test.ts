@@ -1,0 +1,57 @@
+// The whole pipeline over a simulated world: fixed seeds, fresh ones each time, and the promise that a seed
+// is a run. A failing seed is named by its test; `bun run sim --seed N` shrinks it.
+
+import { expect, test } from 'bun:test';
+import { freshSeeds, RECORDS, SEEDS_AT_ONCE } from './budget.ts';
+import { idsIn, judge, ranges } from './judge.ts';
+import type { Wish } from './plan.ts';
+
+const MINUTE = 60_000;
+
+/** Each found something while the simulator or the product was being built; seed and records. */
+const FIXED = [
+  [5, 1_000],
+  [12, 300],
+  [34, 300],
+  [41, 300],
+  [86, 300],
+] as const;
+
+function wishOf(seed: number, records = RECORDS): Wish {
+  return { seed, records, faults: null, keep: null };
+}
+
+for (const [seed, records] of FIXED) {
+  test(
+    `seed ${seed} of ${records} records: every law holds`,
+    async () => expect((await judge(wishOf(seed, records))).broken).toEqual([]),
+    MINUTE,
+  );
+}
+
+for (const seeds of freshSeeds(SEEDS_AT_ONCE)) {
+  test(
+    `seeds ${seeds[0]} to ${seeds.at(-1)} of ${RECORDS} records: every law holds`,
+    async () => {
+      for (const seed of seeds)
+        expect({ seed, broken: (await judge(wishOf(seed))).broken }).toEqual({ seed, broken: [] });
+    },
+    5 * MINUTE,
+  );
+}
+
+test(
+  'the same seed is the same run, another one is not',
+  async () => {
+    const hashOf = async (seed: number) => (await judge(wishOf(seed, 200))).hash;
+    expect(await hashOf(7)).toBe(await hashOf(7));
+    expect(await hashOf(7)).not.toBe(await hashOf(8));
+  },
+  MINUTE,
+);
+
+test('records of a run are named by ranges, and read again from them', () => {
+  const ids = [9, 0, 1, 2, 4, 1_000_000];
+  expect(ranges(ids)).toBe('0-2,4,9,1000000');
+  expect([...idsIn(ranges(ids))]).toEqual([...ids].sort((a, b) => a - b));
+});
