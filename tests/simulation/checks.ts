@@ -72,7 +72,7 @@ function versionKey(instrument: string, startMs: number, publishedMs: number, pr
   return [instrument, startMs, publishedMs, ...prices.map(Number)].join('|');
 }
 
-/** The hash by which versions of one instant are ordered is the product's to choose: it stands on its ticks. */
+/** The hash that orders versions of one instant is the product's to choose: it stands on its ticks. */
 function tieOf(run: Simulation): (of: Priced) => string {
   const hashes = new Map(
     rowsOn(run, TOPIC.ticks).map((tick) => [
@@ -169,6 +169,8 @@ function counts(run: Simulation): string[] {
   ];
 }
 
+const DISPOSITIONS = ['first', 'revision', 'duplicate', 'rejected', 'forwarded'] as const;
+
 function judged(
   run: Simulation,
   group: string,
@@ -178,17 +180,9 @@ function judged(
   refused: number,
 ): string[] {
   const ledger = ledgers(run, group, topic).get(market) ?? {};
-  const {
-    read = 0,
-    first = 0,
-    revision = 0,
-    duplicate = 0,
-    rejected = 0,
-    forwarded = 0,
-    parked = 0,
-  } = ledger;
-  const disposed = first + revision + duplicate + rejected + forwarded;
-  const found = { read, disposed, rejected, parked };
+  const of = (name: string): number => ledger[name] ?? 0;
+  const disposed = DISPOSITIONS.reduce((sum, name) => sum + of(name), 0);
+  const found = { read: of('read'), disposed, rejected: of('rejected'), parked: of('parked') };
   return same(`ledger of ${group} for ${market} on ${topic}`, found, {
     read: wanted,
     disposed: wanted,

@@ -48,11 +48,7 @@ export function seededHost(seed: number, crashes: (path: string) => boolean = ()
     if (node.parent !== null) nodes.get(node.parent)?.children.delete(path);
   };
 
-  const step = (): boolean => {
-    const busy = [...nodes.values()].filter((node) => node.mailbox.length > 0);
-    busy[Math.floor(draw() * busy.length)]?.mailbox.shift()?.();
-    return busy.length > 0;
-  };
+  const step = (): boolean => runOne(nodes, draw);
 
   return {
     spawn<State, Message, Effect>(spec: ActorSpec<State, Message, Effect>): Address<Message> {
@@ -104,4 +100,10 @@ export function seededHost(seed: number, crashes: (path: string) => boolean = ()
       return steps;
     },
   };
+}
+
+function runOne(nodes: ReadonlyMap<string, Node>, draw: () => number): boolean {
+  const busy = [...nodes.values()].filter((node) => node.mailbox.length > 0);
+  busy[Math.floor(draw() * busy.length)]?.mailbox.shift()?.();
+  return busy.length > 0;
 }

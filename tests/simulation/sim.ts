@@ -154,8 +154,8 @@ async function main(): Promise<void> {
 function printSummary(of: ReturnType<Totals['summary']>): void {
   const faults = Object.entries(of.faults).map(([name, count]) => `${name} ${count}`);
   console.log(
-    `${of.seeds} seeds, ${of.failures} failures, ${of.records} records, ${of.simulated_hours} simulated hours, ` +
-      `${of.seeds_per_minute} seeds a minute`,
+    `${of.seeds} seeds, ${of.failures} failures, ${of.records} records, ${of.simulated_hours} ` +
+      `simulated hours, ${of.seeds_per_minute} seeds a minute`,
   );
   console.log(`faults: ${faults.join(', ') || 'none'}`);
 }
