@@ -138,7 +138,7 @@ function ledgers({ store }: Simulation, group: string, topic: string): Map<strin
   return sum;
 }
 
-/** Conservation, by stage and market: what was published, what stands on each topic, what each ledger says. */
+/** Conservation, by stage and market: what was published, what is on each topic, what ledgers say. */
 function counts(run: Simulation): string[] {
   const { published, poison } = run.plan.sources;
   const problems: string[] = [];
