@@ -1,0 +1,192 @@
+// Defects planted in the product's source, one at a time, in a copy of the tree: what the simulator must
+// find. A checker that never fails counts for nothing. The product itself knows nothing of them.
+
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+export interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  /** Stands in the file exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'input is acknowledged before the sink has it',
+    file: 'runtime/pipeline.ts',
+    find: 'refused: await writerOf(topic).write(batch) })',
+    replace: 'refused: (void writerOf(topic).write(batch).catch(() => {}), []) })',
+  },
+  {
+    name: 'versions of one instant are not told apart',
+    file: 'actors/domain/observation.ts',
+    find: 'return a.publication - b.publication || (a.hash < b.hash ? -1 : a.hash > b.hash ? 1 : 0);',
+    replace: 'return a.publication - b.publication || (a.hash === b.hash ? 0 : -1);',
+  },
+  {
+    name: 'a fenced commit counts as done',
+    file: 'actors/router.ts',
+    find: "if (outcome === 'fenced') return stopped(state, 'fenced: another member owns the partition');",
+    replace: '',
+  },
+  {
+    name: 'an aborted commit counts as done',
+    file: 'actors/router.ts',
+    find: "if (outcome === 'aborted') return backOff(state, 'the commit was aborted');",
+    replace: '',
+  },
+  {
+    name: 'a token names the partition alone',
+    file: 'runtime/projection-writer.ts',
+    find: 'token: spans.map(token).join(',
+    replace:
+      'token: spans.map(({ batch, from, to }) => [batch.topic, batch.partition, to - from].join()).join(',
+  },
+  {
+    name: 'a bar that ends at the watermark is not final',
+    file: 'actors/aggregation-fold.ts',
+    find: 'const final = reach.watermarkMs >= bounds.endMs;',
+    replace: 'const final = reach.watermarkMs > bounds.endMs;',
+  },
+  {
+    name: 'an actor that crashed starts with nothing',
+    file: 'runtime/directory.ts',
+    find: 'for (const [slotKey, slot] of resident.slots) resident.address.tell(',
+    replace: 'for (const [slotKey, slot] of [...resident.slots].slice(1)) resident.address.tell(',
+  },
+  {
+    name: 'nothing is sent again to an actor that came back',
+    file: 'runtime/directory.ts',
+    find: 'this.#owners.get(slotKey)?.respawned(resident.id);',
+    replace: 'void slotKey;',
+  },
+  {
+    name: 'a restore trusts the committed offset alone',
+    file: 'runtime/restore.ts',
+    find: 'const position = stored ?? (await member.committed(of));',
+    replace: 'const position = await member.committed(of);',
+  },
+  {
+    name: 'a batch that failed is passed over',
+    file: 'actors/router.ts',
+    find: 'return begin(state, new Work(work.batch, work.nowMs, settings, work.released), settings);',
+    replace: 'return next({ ...state, position: work.batch.nextOffset });',
+  },
+  {
+    name: 'a connector forgets how far a response was appended',
+    file: 'runtime/replay-source.ts',
+    find: 'parsed, done: cursor?.done ?? 0 };',
+    replace: 'parsed, done: 0 };',
+  },
+  {
+    name: 'a connector leaves out a record between two chunks',
+    file: 'actors/connector.ts',
+    find: 'const cursor = { ...current.cursor, done: from + records.length };',
+    replace:
+      'const done = Math.min(from + records.length + 1, current.cursor.total);\n' +
+      'const cursor = { ...current.cursor, done };',
+  },
+  {
+    name: 'the calendar reaches the first partition alone',
+    file: 'runtime/normalization.ts',
+    find: 'return Array.from({ length: partitions }, (_, partition) => ({',
+    replace: 'return Array.from({ length: Math.min(1, partitions) }, (_, partition) => ({',
+  },
+  {
+    name: 'the rebuilder does not wait for silver',
+    file: 'runtime/rebuilder.ts',
+    find: 'if (touched.size > 0) await covered(ports);',
+    replace: '',
+  },
+  {
+    name: 'what is older than the window is dropped',
+    file: 'actors/aggregate.ts',
+    find: "emissions.push({ to: 'rebuild', value: decoder.decode(value) });",
+    replace: '',
+  },
+  {
+    name: 'a version that comes late stands',
+    file: 'actors/domain/observation.ts',
+    find: 'versions: [...versions.slice(0, at), version, ...versions.slice(at)] };',
+    replace: 'versions: [...versions, version] };',
+  },
+  {
+    name: 'final rows have the version of those before',
+    file: 'actors/aggregation-emit.ts',
+    find: 'const version = rowVersion(this.#options.epoch, bar.revision, final);',
+    replace: 'const version = rowVersion(this.#options.epoch, bar.revision, false);',
+  },
+  {
+    name: 'a day has 24 hours always',
+    file: 'actors/domain/operating-day.ts',
+    find: 'const endMs = plain.add({ days: 1 }).toZonedDateTime(zone).epochMilliseconds;',
+    replace: 'const endMs = startMs + DAY_MS;',
+  },
+  {
+    name: 'a refused record leaves no dead letter',
+    file: 'runtime/normalization.ts',
+    find: 'refused.push({ offset: batch.offset(index), rejection: found.rejection });',
+    replace: '',
+  },
+  {
+    name: 'state is settled before its commit is in',
+    file: 'runtime/partition.ts',
+    find: 'const answer = this.#member.commit(',
+    replace:
+      'if (this.#state.work !== null) this.#settle(this.#state.work.candidates);\n' +
+      'const answer = this.#member.commit(',
+  },
+];
+
+const root = resolve(import.meta.dir, '../..');
+
+export interface Find {
+  /** The first seed that fails; null: none did. */
+  readonly seed: number | null;
+  readonly seeds: number;
+  readonly broken: readonly string[];
+}
+
+/** A copy of the tree in which one defect at a time is planted. `dispose` removes it. */
+export function mutationBench() {
+  const dir = mkdtempSync(join(tmpdir(), 'carbon-mutants-'));
+  for (const each of ['actors', 'configs', 'runtime', 'sinks', 'tests', 'package.json', 'tsconfig.json'])
+    cpSync(join(root, each), join(dir, each), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'));
+  return {
+    async find(mutant: Mutant, first: number, seeds: number, records: number): Promise<Find> {
+      const file = join(dir, mutant.file);
+      const sound = readFileSync(file, 'utf8');
+      const parts = sound.split(mutant.find);
+      const fits = parts.length - 1;
+      if (fits !== 1) throw new Error(`'${mutant.name}' fits ${mutant.file} ${fits} times`);
+      writeFileSync(file, parts.join(mutant.replace));
+      try {
+        return await firstFailure(dir, first, seeds, records);
+      } finally {
+        writeFileSync(file, sound);
+      }
+    },
+    dispose: () => rmSync(dir, { recursive: true, force: true }),
+  };
+}
+
+async function firstFailure(dir: string, first: number, seeds: number, records: number): Promise<Find> {
+  const words = ['--seed', first, '--seeds', seeds, '--records', records].map(String);
+  const child = Bun.spawn(
+    [process.execPath, 'tests/simulation/sim.ts', ...words, '--first', '--json', '--shrink', '0'],
+    { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH, TZ: 'UTC' } },
+  );
+  const [said, complaint] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  const line = said.trim().split('\n').at(-1) ?? '';
+  if (!line.startsWith('{')) throw new Error(`the simulator gave no result: ${complaint.slice(0, 1_000)}`);
+  const result: { seeds: number; failed: { seed: number; broken: string[] }[] } = JSON.parse(line);
+  const [failed] = result.failed;
+  return { seed: failed?.seed ?? null, seeds: result.seeds, broken: failed?.broken ?? [] };
+}
