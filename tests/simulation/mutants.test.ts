@@ -5,7 +5,7 @@
 import { afterAll, expect, test } from 'bun:test';
 import { randomOf, seedOf, shuffled } from '../support/random.ts';
 import { judge } from './judge.ts';
-import { MUTANTS, mutationBench } from './mutants.ts';
+import { MUTANTS, MutationBench, root, simulator } from './mutants.ts';
 
 const [SEEDS, RECORDS, AT_A_TIME] = [500, 500, 6];
 const MINUTES = 60_000;
@@ -14,7 +14,7 @@ const chosen =
   process.env.SIM_MUTANTS === 'all'
     ? MUTANTS
     : shuffled(MUTANTS, randomOf(seedOf('mutants'))).slice(0, AT_A_TIME);
-const bench = mutationBench();
+const bench = new MutationBench();
 afterAll(() => bench.dispose());
 
 test('there are at least fifteen, each with a name of its own', () => {
@@ -35,3 +35,24 @@ for (const mutant of chosen) {
     10 * MINUTES,
   );
 }
+
+test(
+  'a seed that fails is named first with its commit and step, shrunk, and run again by what is printed',
+  async () => {
+    const mutant = MUTANTS.find(({ name }) => name.startsWith('a bar that ends'));
+    if (mutant === undefined) throw new Error('no such defect');
+    const { code, lines } = await bench.run(mutant, '--seed', 1, '--records', 120, '--shrink', 40);
+    expect(code).toBe(1);
+    expect(lines[0]).toStartWith('seed 1, commit ');
+    expect(lines.find((line) => line.startsWith('FAILED'))).toMatch(/^FAILED seed 1, commit \S+, step \d+$/);
+    const [, left = ''] = /shrunk to (\d+) records/.exec(lines.join('\n')) ?? [];
+    expect(Number(left)).toBeLessThan(10);
+    const again = lines.filter((line) => line.includes('again: bun run sim')).at(-1) ?? '';
+    const words = again.slice(again.indexOf('--seed')).split(' ');
+    const repeated = await bench.run(mutant, ...words);
+    expect(repeated.code).toBe(1);
+    expect(repeated.lines.some((line) => line.startsWith('FAILED seed 1'))).toBe(true);
+    expect((await simulator(root, ...words)).code).toBe(0);
+  },
+  5 * MINUTES,
+);

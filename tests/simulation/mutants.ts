@@ -141,7 +141,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
 ];
 
-const root = resolve(import.meta.dir, '../..');
+export const root = resolve(import.meta.dir, '../..');
 
 export interface Find {
   /** The first seed that fails; null: none did. */
@@ -150,43 +150,64 @@ export interface Find {
   readonly broken: readonly string[];
 }
 
-/** A copy of the tree in which one defect at a time is planted. `dispose` removes it. */
-export function mutationBench() {
-  const dir = mkdtempSync(join(tmpdir(), 'carbon-mutants-'));
-  for (const each of ['actors', 'configs', 'runtime', 'sinks', 'tests', 'package.json', 'tsconfig.json'])
-    cpSync(join(root, each), join(dir, each), { recursive: true });
-  symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'));
-  return {
-    async find(mutant: Mutant, first: number, seeds: number, records: number): Promise<Find> {
-      const file = join(dir, mutant.file);
-      const sound = readFileSync(file, 'utf8');
-      const parts = sound.split(mutant.find);
-      const fits = parts.length - 1;
-      if (fits !== 1) throw new Error(`'${mutant.name}' fits ${mutant.file} ${fits} times`);
-      writeFileSync(file, parts.join(mutant.replace));
-      try {
-        return await firstFailure(dir, first, seeds, records);
-      } finally {
-        writeFileSync(file, sound);
-      }
-    },
-    dispose: () => rmSync(dir, { recursive: true, force: true }),
-  };
+export interface Said {
+  readonly code: number;
+  readonly lines: readonly string[];
+  readonly complaint: string;
 }
 
-async function firstFailure(dir: string, first: number, seeds: number, records: number): Promise<Find> {
-  const words = ['--seed', first, '--seeds', seeds, '--records', records].map(String);
-  const child = Bun.spawn(
-    [process.execPath, 'tests/simulation/sim.ts', ...words, '--first', '--json', '--shrink', '0'],
-    { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH, TZ: 'UTC' } },
-  );
+/** A copy of the tree in which one defect at a time is planted. `dispose` removes it. */
+export class MutationBench {
+  readonly #dir = mkdtempSync(join(tmpdir(), 'carbon-mutants-'));
+
+  constructor() {
+    for (const each of ['actors', 'configs', 'runtime', 'sinks', 'tests', 'package.json', 'tsconfig.json'])
+      cpSync(join(root, each), join(this.#dir, each), { recursive: true });
+    symlinkSync(join(root, 'node_modules'), join(this.#dir, 'node_modules'));
+  }
+
+  /** Runs the simulator on the tree with a defect in it. */
+  async run(mutant: Mutant, ...words: readonly (string | number)[]): Promise<Said> {
+    const file = join(this.#dir, mutant.file);
+    const sound = readFileSync(file, 'utf8');
+    const parts = sound.split(mutant.find);
+    const fits = parts.length - 1;
+    if (fits !== 1) throw new Error(`'${mutant.name}' fits ${mutant.file} ${fits} times`);
+    writeFileSync(file, parts.join(mutant.replace));
+    try {
+      return await simulator(this.#dir, ...words);
+    } finally {
+      writeFileSync(file, sound);
+    }
+  }
+
+  /** The first seed from `first` on that finds it. */
+  async find(mutant: Mutant, first: number, seeds: number, records: number): Promise<Find> {
+    const wish = ['--seed', first, '--seeds', seeds, '--records', records];
+    const { lines, complaint } = await this.run(mutant, ...wish, '--first', '--json');
+    const line = lines.at(-1) ?? '';
+    if (!line.startsWith('{')) throw new Error(`the simulator gave no result: ${complaint.slice(0, 1_000)}`);
+    const result: { seeds: number; failed: { seed: number; broken: string[] }[] } = JSON.parse(line);
+    const [failed] = result.failed;
+    return { seed: failed?.seed ?? null, seeds: result.seeds, broken: failed?.broken ?? [] };
+  }
+
+  dispose(): void {
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+}
+
+/** `bun run sim` in a tree. */
+export async function simulator(dir: string, ...words: readonly (string | number)[]): Promise<Said> {
+  const child = Bun.spawn([process.execPath, 'tests/simulation/sim.ts', ...words.map(String)], {
+    cwd: dir,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH },
+  });
   const [said, complaint] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
   ]);
-  const line = said.trim().split('\n').at(-1) ?? '';
-  if (!line.startsWith('{')) throw new Error(`the simulator gave no result: ${complaint.slice(0, 1_000)}`);
-  const result: { seeds: number; failed: { seed: number; broken: string[] }[] } = JSON.parse(line);
-  const [failed] = result.failed;
-  return { seed: failed?.seed ?? null, seeds: result.seeds, broken: failed?.broken ?? [] };
+  const lines = said.split('\n').filter((line) => line !== '');
+  return { code: await child.exited, lines, complaint };
 }

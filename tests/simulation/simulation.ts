@@ -18,7 +18,10 @@ export interface Broken {
   readonly what: string;
 }
 
-const CALM_STEPS_MAX = 400_000;
+/** Steps of the calm phase in which no position moves, before it counts as standing still. */
+const STILL_STEPS_MAX = 60_000;
+/** Of the whole calm phase: small batches of many rows take that many. */
+const CALM_STEPS_MAX = 4_000_000;
 const FAULT_STEPS_MAX = 6_000;
 const HOUR = 3_600_000;
 
@@ -36,6 +39,7 @@ export class Simulation {
   readonly #trace: (line: string) => void;
   readonly #waiters = new Set<Waiter>();
   #calm = false;
+  #movedAt = 0;
   #rounds = 0;
   #poisoned = 0;
 
@@ -46,7 +50,10 @@ export class Simulation {
     this.#fromMs = this.world.clock.nowMs();
     this.#trace = trace;
     this.store = new SimulatedStore(this.plan.markers);
-    this.store.watch = (group, of, from, to) => this.#durable(group, of.topic, of.partition, from, to);
+    this.store.watch = (group, of, from, to) => {
+      this.#movedAt = this.world.steps;
+      this.#durable(group, of.topic, of.partition, from, to);
+    };
     this.clickhouse = new SimulatedClickHouse(
       this.world,
       () => this.#sinkFaults(),
@@ -69,9 +76,12 @@ export class Simulation {
     }
     this.#calm = true;
     this.#say('calm');
+    const calmFrom = world.steps;
     for (const member of this.members) member.thaw();
     for (let step = 0; !this.#done(); step += 1) {
-      if (step > CALM_STEPS_MAX) return this.#break(`not caught up: ${this.#standing()}`);
+      const still = world.steps - Math.max(this.#movedAt, calmFrom);
+      if (step > CALM_STEPS_MAX || still > STILL_STEPS_MAX)
+        return this.#break(`not caught up: ${this.#standing()}`);
       if (this.members.every(({ alive }) => !alive)) this.#launch();
       if (step % 200 === 0) this.#release(1);
       this.#feed();

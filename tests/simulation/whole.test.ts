@@ -4,7 +4,9 @@
 import { expect, test } from 'bun:test';
 import { freshSeeds, RECORDS, SEEDS_AT_ONCE } from './budget.ts';
 import { idsIn, judge, ranges } from './judge.ts';
+import { root, simulator } from './mutants.ts';
 import type { Wish } from './plan.ts';
+import { Simulation } from './simulation.ts';
 
 const MINUTE = 60_000;
 
@@ -49,6 +51,38 @@ test(
   },
   MINUTE,
 );
+
+test(
+  'in any process, as `bun run sim` prints it after its seed',
+  async () => {
+    const words = ['--seed', 42, '--records', 200];
+    const [one, other] = [await simulator(root, ...words), await simulator(root, ...words)];
+    expect(one.code).toBe(0);
+    expect(one.lines[0]).toStartWith('seed 42, commit ');
+    expect(one.lines[1]).toBe(other.lines[1] ?? '');
+    expect(one.lines[1]).toContain((await judge(wishOf(42, 200))).hash);
+  },
+  MINUTE,
+);
+
+test('what is no option, no number and no fault is refused', async () => {
+  for (const words of [
+    ['--sed', 1],
+    ['--seed', 'x'],
+    ['--faults', 'rain'],
+  ]) {
+    const { code, lines, complaint } = await simulator(root, ...words);
+    expect({ code, lines }).toEqual({ code: 64, lines: [] });
+    expect(complaint).toContain(String(words[0] === '--sed' ? '--sed' : words[1]));
+  }
+});
+
+test('faults are those that are asked for', async () => {
+  const { plan } = new Simulation({ ...wishOf(3, 50), faults: ['crash', 'late'] });
+  expect([...plan.faults.keys()]).toEqual(['crash', 'late']);
+  const calm = await judge({ ...wishOf(3, 50), faults: [] });
+  expect([calm.broken, [...calm.injected]]).toEqual([[], []]);
+});
 
 test('records of a run are named by ranges, and read again from them', () => {
   const ids = [9, 0, 1, 2, 4, 1_000_000];
