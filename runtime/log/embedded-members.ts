@@ -7,14 +7,21 @@ type Listener = (partitions: readonly TopicPartition[], generation: number) => v
 
 export interface Seat {
   listen(listener: Listener): void;
-  /** Generation since which the partition has been this member's without a break; null: it is not. */
+  /**
+   * Generation since which the partition has been this member's without a break; null: it is not, or it went
+   * and came back and its state was not read since.
+   */
   since(of: TopicPartition): number | null;
+  /** The state of the partition is being read; gives it back. */
+  adopt(of: TopicPartition): TopicPartition;
   leave(): void;
 }
 
 interface Chair {
   listener: Listener | null;
   owned: ReadonlyMap<string, number>;
+  /** Generation of the tenure whose state was read last; of the first one, unread. */
+  readonly adopted: Map<string, number>;
   partitions: readonly TopicPartition[];
 }
 
@@ -33,7 +40,7 @@ export class Assignments {
   join<M>(group: string, partitions: readonly TopicPartition[], make: (seat: Seat) => M): M {
     const table = this.#tables.get(group) ?? { partitions, chairs: [], generation: 0 };
     this.#tables.set(group, table);
-    const chair: Chair = { listener: null, owned: new Map(), partitions: [] };
+    const chair: Chair = { listener: null, owned: new Map(), adopted: new Map(), partitions: [] };
     table.chairs.push(chair);
     this.#split(table);
     return make({
@@ -41,7 +48,15 @@ export class Assignments {
         chair.listener = listener;
         listener(chair.partitions, table.generation);
       },
-      since: (of) => chair.owned.get(keyOf(of)) ?? null,
+      since: (of) => {
+        const since = chair.owned.get(keyOf(of));
+        return since === undefined || since !== chair.adopted.get(keyOf(of)) ? null : since;
+      },
+      adopt: (of) => {
+        const since = chair.owned.get(keyOf(of));
+        if (since !== undefined) chair.adopted.set(keyOf(of), since);
+        return of;
+      },
       leave: () => {
         const at = table.chairs.indexOf(chair);
         if (at < 0) return;
@@ -65,6 +80,7 @@ export class Assignments {
       const before = chair.owned;
       const since = (key: string) => [key, before.get(key) ?? table.generation] as const;
       chair.owned = new Map(chair.partitions.map((of) => since(keyOf(of))));
+      for (const [key, from] of chair.owned) if (!chair.adopted.has(key)) chair.adopted.set(key, from);
     }
     for (const chair of table.chairs) chair.listener?.(chair.partitions, table.generation);
   }

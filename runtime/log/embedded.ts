@@ -178,7 +178,7 @@ class EmbeddedLog implements Log {
       seek: (of, offset) => void positions.set(this.#tp(of), offset),
       committed: async (of) => this.#committed(group, of),
       commit: (of, commit) => this.#commit(group, () => seat.since(of), of, commit),
-      state: (of) => this.#state(group, of),
+      state: (of) => this.#state(group, seat.adopt(of)),
       leave: async () => seat.leave(),
     };
   }

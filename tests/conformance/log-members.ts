@@ -91,6 +91,29 @@ export function memberTests(rig: Rig): void {
     await one.member.leave();
   });
 
+  test('who has a partition again is fenced there until it has read its state', async () => {
+    const [topic, group] = [await rig.topic(2), rig.name('g')];
+    for (const partition of [0, 1]) await rig.fill(topic, ['a', 'b', 'c'], partition);
+    const one = await Reader.join(rig.opened, group, [topic]);
+    await until('both partitions', () => one.partitions.length === 2);
+    for (const of of [...one.partitions]) await one.state(of);
+    const two = await Reader.join(rig.opened, group, [topic]);
+    await until('one partition each', () => one.partitions.length === 1 && two.partitions.length === 1);
+    const [moved] = two.partitions;
+    if (moved === undefined) throw new Error('nothing moved');
+    await two.state(moved);
+    const { nextOffset } = await two.next(moved, 1);
+    await two.member.commit(moved, { outputs: [], state: [put('done', 'a')], nextOffset });
+    await two.member.leave();
+    await until('both partitions again', () => one.partitions.length === 2);
+    expect(await one.member.committed(moved)).toBe(nextOffset);
+    const commit = { outputs: [], state: [put('done', 'b')], nextOffset: nextOffset + 1 };
+    expect(await one.member.commit(moved, commit)).toBe('fenced');
+    expect(await one.state(moved)).toEqual([['done', 'a']]);
+    expect(await one.member.commit(moved, commit)).toBe('committed');
+    await one.member.leave();
+  });
+
   test('of different groups do not touch each other', async () => {
     const topic = await rig.topic(1);
     const of = { topic, partition: 0 };

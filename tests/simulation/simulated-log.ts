@@ -281,6 +281,7 @@ export class SimulatedLog implements Log {
         assigned((partitions, generation) => {
           const owned = new Set(partitions.map(placeOf));
           for (const place of positions.keys()) if (!owned.has(place)) positions.delete(place);
+          for (const place of owned) if (!adopted.has(place)) adopted.set(place, generation);
           listener(partitions, generation);
         });
       },

@@ -256,6 +256,8 @@ test('a commit under way while its partition goes and comes back is fenced; anot
   const outputs = await everything(log, { topic: 'out', partition: 0 });
   expect(outputs.map(({ value }) => value)).toEqual(['of 0']);
   expect(await member.committed({ topic: 'two', partition: 1 })).toBe(0);
+  expect(await commit(1)).toBe('fenced');
+  expect(await Array.fromAsync(member.state({ topic: 'two', partition: 1 }))).toEqual([]);
   expect(await commit(1)).toBe('committed');
   await log.close();
 });
