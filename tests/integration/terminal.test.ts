@@ -32,7 +32,7 @@ test('ports at once, a live line of progress, how to go on, and Ctrl-C', async (
     expect(shown).not.toContain('{"level"');
     child.stdin.write(CTRL_C);
     await child.stdin.flush();
-    await sees(/draining/);
+    await sees(/SIGINT: finishing/);
     expect(await child.exited).toBe(0);
     await read;
   } finally {
