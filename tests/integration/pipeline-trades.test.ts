@@ -73,7 +73,7 @@ function hourOf(all: readonly Trade[]) {
   };
 }
 
-test('volume, vwap and the order of trades equal a sum over the list; a bad record is a dead letter', async () => {
+test('trades: volume, vwap and order equal a sum over the list; bad records are refused', async () => {
   const random = randomOf(seedOf('pipeline-trades'));
   const all = trades(200, random);
   const bench = await openBench({ dir: join(root, 'log'), batchMax: 7 });

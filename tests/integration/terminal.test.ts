@@ -12,7 +12,7 @@ const CTRL_C = '\u0003';
 test('ports at once, a live line of progress, how to go on, and Ctrl-C', async () => {
   using dir = temporaryDirectory();
   // `script` of util-linux gives the command a terminal of its own.
-  const child = Bun.spawn(['script', '-qefc', `${process.execPath} runtime/main.ts`, '/dev/null'], {
+  const child = Bun.spawn(['script', '-qefc', `exec ${process.execPath} runtime/main.ts`, '/dev/null'], {
     cwd: resolve(import.meta.dir, '../..'),
     env: { ...productEnvironment(dir.path, {}), TERM: 'xterm' },
     stdio: ['pipe', 'pipe', 'pipe'],
