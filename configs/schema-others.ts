@@ -1,4 +1,4 @@
-// normalization_rules.yaml, projection_policies.yaml, runtime.yaml, connectors.yaml and contacts.yaml.
+// normalization_rules.yaml, projection_policies.yaml, runtime.yaml and contacts.yaml.
 
 import { z } from 'zod';
 import { projectionAdvisory, qualityShares, queryTimeouts } from './schema-advisory.ts';
@@ -158,15 +158,6 @@ export const runtime = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected letters, digits, _ or -')
     .default('default'),
-});
-
-export const connectors = z.strictObject({
-  connectors: z
-    .record(
-      z.string(),
-      z.strictObject({ market: z.string(), description: z.string().default(''), feeds: texts.default([]) }),
-    )
-    .default({}),
 });
 
 const team = z.strictObject({

@@ -31,7 +31,7 @@ export interface Merged {
   /** Of `fresh`: those whose interval was there with other values. */
   readonly corrected: number;
   readonly unchanged: number;
-  /** Of no location or interval that the window asks for. */
+  /** Of no run, location or interval that the window asks for. */
   readonly unasked: number;
 }
 
@@ -63,6 +63,7 @@ export function merge(
   window: Window,
   intervalMs: number,
   records: readonly RawRecord[],
+  run: string,
 ): Merged {
   const wanted = window.nodes === 'all' ? null : new Set(window.nodes);
   const locations = new Map(before.locations);
@@ -75,7 +76,7 @@ export function merge(
     const { delivery_location: location } = record;
     const slot = (record.interval_start / 1_000 - window.startMs) / intervalMs;
     const within = Number.isInteger(slot) && slot >= 0 && slot < before.slots;
-    if (!within || (wanted !== null && !wanted.has(location))) {
+    if (!within || record.run !== run || (wanted !== null && !wanted.has(location))) {
       unasked += 1;
       continue;
     }

@@ -203,7 +203,10 @@ function appendNext(policy: FeedPolicy, state: FeedState, nowMs: number): FeedSt
   const answer = { outcome: of.outcome.kind, records, retryAfterMs: waitOf(of.outcome), whole: of.whole };
   const settled = isLast
     ? settle(settings, before, choice, answer, nowMs)
-    : { ...part(before, merge(before.coverage, window, intervalMs, records)), stillMissing: 0 };
+    : {
+        ...part(before, merge(before.coverage, window, intervalMs, records, settings.source.run)),
+        stillMissing: 0,
+      };
   const { merged } = settled;
   const counted: Pending = {
     ...pending,

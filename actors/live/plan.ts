@@ -88,9 +88,14 @@ export function nextAsk(
   nowMs: number,
 ): Next {
   const { source, calendar, nodes, daysBack } = settings;
-  let waitUntilMs = calendar.dayOf(nowMs).endMs;
-  for (const window of horizon(source, calendar, nodes, daysBack, nowMs)) {
-    const due = dueOf(settings, stateOf(settings, states, window), window, nowMs);
+  const today = calendar.dayOf(nowMs);
+  const followedMs = calendar.dayOf(today.startMs - daysBack * DAY_MS + DAY_MS / 2).startMs;
+  const daysKnown = Math.max(daysBack, Math.ceil(source.correctionDays.at(-1) ?? 0) + 1);
+  let waitUntilMs = today.endMs;
+  for (const window of horizon(source, calendar, nodes, daysKnown, nowMs)) {
+    const isFollowed = window.endMs > followedMs;
+    if (!isFollowed && !states.has(window.id)) continue;
+    const due = dueOf(settings, stateOf(settings, states, window), window, nowMs, isFollowed);
     if ('ask' in due) return due;
     waitUntilMs = Math.min(waitUntilMs, due.waitUntilMs);
   }
@@ -139,14 +144,21 @@ function nextPublished({ source, market, calendar }: FeedSettings, window: Windo
   return Number.POSITIVE_INFINITY;
 }
 
-function dueOf(settings: FeedSettings, state: WindowState, window: Window, nowMs: number): Next {
+/** A window that is no longer followed is asked for corrections only, whole, and so for its gaps as well. */
+function dueOf(
+  settings: FeedSettings,
+  state: WindowState,
+  window: Window,
+  nowMs: number,
+  isFollowed: boolean,
+): Next {
   const later = (ms: number): Next => ({ waitUntilMs: ms });
   const { source } = settings;
   const oldest = source.oldestMs(nowMs);
   if (oldest !== null && window.endMs <= oldest) return later(Number.POSITIVE_INFINITY);
   const published = nextPublished(settings, window, nowMs);
   const span = gapSpan(missingNow(settings, state, window, nowMs).gaps);
-  if (span !== null) {
+  if (span !== null && isFollowed) {
     if (state.notBeforeMs > nowMs) {
       if (state.unsettled) return later(state.notBeforeMs);
       const fresh = missingNow(settings, state, window, nowMs, state.concludedMs).gaps;

@@ -1,6 +1,7 @@
 // What an answer makes of a window: its records are taken into the coverage, and the window says when it may
 // be asked again. Pure.
 
+import { DAY_MS } from '../domain/time.ts';
 import type { RawRecord } from '../domain/wire.ts';
 import { intervalMsOf, type Merged, merge } from './coverage.ts';
 import type { OutcomeKind } from './outcome.ts';
@@ -33,14 +34,16 @@ export function settle(
 ): Settled {
   const { market, source, retryMs, retryMsMax } = settings;
   const { window, why } = choice;
-  const merged = merge(before.coverage, window, intervalMsOf(market, source.run), answer.records);
+  const merged = merge(before.coverage, window, intervalMsOf(market, source.run), answer.records, source.run);
   const settles = SETTLING.has(answer.outcome) && answer.whole;
+  // Those that were missed while nobody looked are made up for by one.
+  const passed = source.correctionDays.filter((days) => window.endMs + days * DAY_MS <= nowMs).length;
   const taken: WindowState = {
     ...before,
     coverage: merged.coverage,
     outcome: answer.outcome,
     concludedMs: settles ? nowMs : before.concludedMs,
-    corrections: before.corrections + (why === 'correction' && settles ? 1 : 0),
+    corrections: why === 'correction' && settles ? passed : before.corrections,
   };
   const { expected, present } = missingNow(settings, taken, window, nowMs);
   const stillMissing = expected - present;

@@ -17,10 +17,11 @@ export class World {
   readonly clock: Clock;
   readonly #hosts = new Set<SeededHost>();
   readonly #due: Due[] = [];
-  #nowMs = 1_700_000_000_000;
+  #nowMs: number;
   steps = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, startMs = 1_700_000_000_000) {
+    this.#nowMs = startMs;
     this.draw = seededDraw(seed);
     this.clock = { nowMs: () => this.#nowMs, after: (delayMs, action) => this.#after(delayMs, action) };
   }

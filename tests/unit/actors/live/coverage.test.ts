@@ -71,7 +71,7 @@ test('what is new, corrected, unchanged and unasked, as a naive book says', () =
           }
         }
         const records = response.map((each) => hourly(window, each.location, each.slot, each.value));
-        const merged = merge(coverage, window, HOUR, records);
+        const merged = merge(coverage, window, HOUR, records, 'DAM');
         const { fresh, corrected, unchanged, unasked } = merged;
         expect({ fresh: fresh.length, corrected, unchanged, unasked }).toEqual(counts);
         coverage = readCoverage(JSON.parse(JSON.stringify(storeCoverage(merged.coverage))));
@@ -93,8 +93,8 @@ test('a response twice appends nothing twice, and leaves what was known before u
   const window = dayWindow('2026-10-01', ['A']);
   const records = [0, 1, 2].map((slot) => hourly(window, 'A', slot, '5'));
   const before = emptyCoverage(24);
-  const once = merge(before, window, HOUR, records);
-  const twice = merge(once.coverage, window, HOUR, records);
+  const once = merge(before, window, HOUR, records, 'DAM');
+  const twice = merge(once.coverage, window, HOUR, records, 'DAM');
   expect(once.fresh).toEqual(records);
   expect([twice.fresh.length, twice.unchanged]).toEqual([0, 3]);
   expect(before.locations.size).toBe(0);
@@ -130,7 +130,7 @@ test('287 of 288: the one gap is named', () => {
   const records = Array.from({ length: 288 }, (_, n) => n)
     .filter((n) => n !== 100)
     .map((n) => price('RTM', 'A', window.startMs + n * step, 5, '1'));
-  const { coverage } = merge(emptyCoverage(288), window, step, records);
+  const { coverage } = merge(emptyCoverage(288), window, step, records, 'RTM');
   const found = missing(coverage, window, step, caiso, () => true);
   expect([found.present, found.expected]).toEqual([287, 288]);
   const startMs = window.startMs + 100 * step;

@@ -1,0 +1,201 @@
+// The connectors that CONNECTORS names: each an actor with its feeds below it. Switched off and on with a
+// reason that is remembered, asked to look now, told of backfills; all of it live, on the log and an event.
+
+import type { MarketSpec } from '../../actors/domain/market.ts';
+import type { FeedSettings } from '../../actors/live/plan.ts';
+import { type Address, branch } from '../host.ts';
+import type { Feeding, Intake } from '../intake.ts';
+import { WRITER } from '../raw-outputs.ts';
+import { type BackfillJob, type Progress, progressOf, wantedOf } from './backfill.ts';
+import { LiveFeed } from './live-feed.ts';
+import type { RequestParts } from './request.ts';
+import type { ConnectorPlan } from './settings.ts';
+import { jobChange, readJobs, readSwitch, type Switch, switchChange } from './store.ts';
+
+export interface ConnectorsParts {
+  readonly intake: Intake;
+  readonly requests: Omit<RequestParts, 'connector' | 'requested'>;
+  readonly plans: readonly ConnectorPlan[];
+  readonly requested: (market: string, endpoint: string, seconds: number) => void;
+}
+
+export interface Connector {
+  readonly plan: ConnectorPlan;
+  readonly feeds: readonly LiveFeed[];
+  state: Switch;
+}
+
+export interface BackfillWish {
+  readonly market: string;
+  readonly run: string;
+  readonly from: string;
+  readonly to: string;
+  readonly onlyMissing: boolean;
+}
+
+const FINISHED_JOBS_KEPT = 100;
+
+export class Connectors {
+  readonly #parts: ConnectorsParts;
+  readonly #connectors = new Map<string, Connector>();
+  #jobs: readonly BackfillJob[] = [];
+
+  constructor(parts: ConnectorsParts) {
+    this.#parts = parts;
+    const { host, parent } = parts.intake;
+    for (const plan of parts.plans) {
+      const above: Address<never> = host.spawn({ ...branch, name: plan.name, parent });
+      const feeds = plan.feeds.map((feed) => this.#feed(plan, feed, above));
+      const state = { enabled: plan.enabled, reason: null, sinceMs: parts.intake.clock.nowMs() };
+      this.#connectors.set(plan.name, { plan, feeds, state });
+    }
+  }
+
+  /** Reads what the log remembers, and every feed begins. */
+  async start(): Promise<void> {
+    const stored = await this.#parts.intake.log.writerState(WRITER);
+    this.#jobs = readJobs(stored);
+    for (const connector of this.#connectors.values()) {
+      connector.state = readSwitch(stored, connector.plan.name) ?? connector.state;
+      for (const feed of connector.feeds) await feed.start();
+    }
+  }
+
+  get all(): readonly Connector[] {
+    return [...this.#connectors.values()];
+  }
+
+  get markets(): readonly MarketSpec[] {
+    return this.all.map(({ plan }) => plan.market);
+  }
+
+  find(name: string): Connector | null {
+    return this.#connectors.get(name) ?? null;
+  }
+
+  /** For the tree of actors, and the drain. */
+  feedings(): readonly Feeding[] {
+    return this.all.flatMap(({ feeds }) => feeds);
+  }
+
+  /** Remembered before it acts. What is in flight finishes. */
+  async turn(connector: Connector, enabled: boolean, reason: string | null): Promise<void> {
+    const { log, clock } = this.#parts.intake;
+    const nowMs = clock.nowMs();
+    const state = { enabled, reason, sinceMs: nowMs };
+    await log.append(WRITER, [], [switchChange(connector.plan.name, state)]);
+    connector.state = state;
+    for (const feed of connector.feeds) feed.tell({ kind: 'enabled', enabled, nowMs });
+    this.#event(connector.plan.name, reason ?? 'asked for', enabled ? 'enabled' : 'disabled');
+  }
+
+  /** False: it is disabled. */
+  fetchNow({ plan, feeds, state }: Connector): boolean {
+    if (!state.enabled) return false;
+    const nowMs = this.#parts.intake.clock.nowMs();
+    for (const feed of feeds) feed.tell({ kind: 'fetch-now', nowMs });
+    this.#event(plan.name, 'asked for', 'every feed looks now');
+    return true;
+  }
+
+  jobs(): readonly BackfillJob[] {
+    return this.#jobs;
+  }
+
+  progress(job: BackfillJob): Progress {
+    const nowMs = this.#parts.intake.clock.nowMs();
+    const all = this.#feedsOf(job).map((feed) =>
+      progressOf(wantedOf(job, feed.settings), feed.settings, feed.state.windows, nowMs),
+    );
+    return {
+      windows: all.reduce((sum, each) => sum + each.windows, 0),
+      done: all.reduce((sum, each) => sum + each.done, 0),
+    };
+  }
+
+  /** Null: no feed of a connector here follows such a run. */
+  async backfill(wish: BackfillWish): Promise<BackfillJob | null> {
+    if (this.#feedsOf(wish).length === 0) return null;
+    const nowMs = this.#parts.intake.clock.nowMs();
+    const id = crypto.randomUUID();
+    const job: BackfillJob = { ...wish, id, status: 'running', createdMs: nowMs, updatedMs: nowMs };
+    await this.#keep(job);
+    this.#event(`${wish.market}:${wish.run}`, `backfill ${wish.from} to ${wish.to}`, `started as ${id}`);
+    return job;
+  }
+
+  /** Null: there is no such job. One that is over stays as it is. */
+  async cancel(id: string): Promise<BackfillJob | null> {
+    const job = this.#jobs.find((each) => each.id === id);
+    if (job === undefined || job.status !== 'running') return job ?? null;
+    const cancelled = await this.#keep({ ...job, status: 'cancelled' });
+    this.#event(`${job.market}:${job.run}`, `backfill ${job.from} to ${job.to}`, `cancelled: ${id}`);
+    return cancelled;
+  }
+
+  async #keep(job: BackfillJob): Promise<BackfillJob> {
+    const { log, clock } = this.#parts.intake;
+    const kept = { ...job, updatedMs: clock.nowMs() };
+    const others = this.#jobs.filter((each) => each.id !== job.id);
+    const over = others.filter((each) => each.status !== 'running').slice(0, -FINISHED_JOBS_KEPT);
+    const gone = over.map(({ id }) => ({ key: `backfill:${id}`, value: null }));
+    await log.append(WRITER, [], [jobChange(kept), ...gone]);
+    this.#jobs = [...others.filter((each) => !over.includes(each)), kept];
+    for (const feed of this.#feedsOf(job)) this.#tellWanted(feed);
+    return kept;
+  }
+
+  #tellWanted(feed: LiveFeed): void {
+    const wanted = this.#running(feed.settings).map((job) => wantedOf(job, feed.settings));
+    feed.tell({ kind: 'wanted', wanted, nowMs: this.#parts.intake.clock.nowMs() });
+  }
+
+  #running({ market, source }: FeedSettings): readonly BackfillJob[] {
+    return this.#jobs.filter(
+      (job) => job.status === 'running' && job.market === market.market && job.run === source.run,
+    );
+  }
+
+  #feedsOf({ market, run }: Pick<BackfillJob, 'market' | 'run'>): readonly LiveFeed[] {
+    const feeds = this.all.flatMap((each) => each.feeds);
+    return feeds.filter(({ settings }) => settings.market.market === market && settings.source.run === run);
+  }
+
+  #feed(plan: ConnectorPlan, feed: ConnectorPlan['feeds'][number], parent: Address<never>): LiveFeed {
+    const { intake, requests, requested } = this.#parts;
+    const market = plan.market.market;
+    const made: LiveFeed = new LiveFeed({
+      intake,
+      requests: {
+        ...requests,
+        requested: (endpoint, seconds) => requested(market, endpoint, seconds),
+      },
+      connector: plan,
+      feed,
+      parent,
+      jobs: (settings) => this.#running(settings),
+      enabled: () => this.find(plan.name)?.state.enabled ?? plan.enabled,
+      settled: () => this.#settled(made),
+    });
+    return made;
+  }
+
+  /** Jobs that this answer finished. */
+  #settled(feed: LiveFeed): void {
+    for (const job of this.#running(feed.settings)) {
+      const { windows, done } = this.progress(job);
+      if (done < windows) continue;
+      this.#keep({ ...job, status: 'done' }).then(
+        () => this.#event(`${job.market}:${job.run}`, `backfill ${job.from} to ${job.to}`, `done: ${job.id}`),
+        // Found done again after the next answer, or the next start.
+        (error: unknown) =>
+          this.#event(`${job.market}:${job.run}`, String(error), 'backfill not noted as done'),
+      );
+    }
+  }
+
+  #event(actor: string, cause: string, decision: string): void {
+    const about = { service: 'connectors', actor: `connectors/${actor}`, cause, decision, budget_left: null };
+    this.#parts.intake.record({ kind: 'note', ...about });
+  }
+}

@@ -1,0 +1,297 @@
+// Carries out what a live feed's behaviour decides: asks, appends in one transaction, wakes, and tells the
+// calendar how far its run has come. A crash respawns it from what the log remembers.
+
+import { marketCalendar } from '../../actors/domain/operating-day.ts';
+import { HOUR_MS, toUs } from '../../actors/domain/time.ts';
+import {
+  type AppendEffect,
+  type FeedEffect,
+  type FeedMessage,
+  type FeedState,
+  feedBehaviour,
+  feedStart,
+} from '../../actors/live/feed-actor.ts';
+import type { Choice, FeedSettings } from '../../actors/live/plan.ts';
+import { reached } from '../../actors/live/progress.ts';
+import type { Run } from '../../actors/live/run.ts';
+import { addRestart, NO_RESTARTS, type RestartPolicy } from '../../actors/supervision.ts';
+import type { Address } from '../host.ts';
+import type { Feeding, Intake } from '../intake.ts';
+import { calendarOutputs, closedKey, rawOutputs, WRITER } from '../raw-outputs.ts';
+import { type BackfillJob, wantedOf } from './backfill.ts';
+import { type RequestParts, request } from './request.ts';
+import type { ConnectorPlan, FeedPlan } from './settings.ts';
+import {
+  forgetWindows,
+  ledgerChange,
+  RUNS_KEPT,
+  readLedger,
+  readRuns,
+  readWindows,
+  runChange,
+  type Stored,
+  windowChange,
+} from './store.ts';
+
+const CHUNK_MAX = 10_000;
+const AGAIN_MS = 1_000;
+const WAKE_MS_MAX = HOUR_MS;
+const CRASHES: RestartPolicy = { intensity: 3, periodMs: 300_000 };
+
+export interface LiveFeedParts {
+  readonly intake: Intake;
+  readonly requests: Omit<RequestParts, 'connector'>;
+  readonly connector: ConnectorPlan;
+  readonly feed: FeedPlan;
+  readonly parent: Address<never>;
+  /** Backfills that are under way. */
+  readonly jobs: (settings: FeedSettings) => readonly BackfillJob[];
+  readonly enabled: () => boolean;
+  readonly settled: () => void;
+}
+
+export class LiveFeed implements Feeding {
+  readonly settings: FeedSettings;
+  readonly runs: Run[] = [];
+  readonly #parts: LiveFeedParts;
+  readonly #key: string;
+  readonly #stop = new AbortController();
+  readonly #idle: (() => void)[] = [];
+  #address: Address<FeedMessage> | null = null;
+  #state: FeedState;
+  #crashes = NO_RESTARTS;
+  #cancelWake: () => void = () => {};
+  #calendars: Promise<void> = Promise.resolve();
+  #closedTo = 0;
+  #broken: string | null = null;
+
+  constructor(parts: LiveFeedParts) {
+    const { connector, feed } = parts;
+    this.#parts = parts;
+    this.#key = `${connector.name}/${feed.name}`;
+    const { retryMs, retryMsMax, market } = connector;
+    const calendar = marketCalendar(market.zone);
+    this.settings = { ...feed, market, calendar, retryMs, retryMsMax };
+    this.#state = this.#initial(new Map());
+  }
+
+  get path(): string {
+    return `connectors/${this.#key}`;
+  }
+
+  get state(): FeedState {
+    return this.#state;
+  }
+
+  /** Why it no longer runs; null while it does. */
+  get broken(): string | null {
+    return this.#broken;
+  }
+
+  /** Reads what the log remembers and begins. */
+  async start(): Promise<void> {
+    const { log, clock } = this.#parts.intake;
+    const stored = await log.writerState(WRITER);
+    const oldestMs = clock.nowMs() - this.#parts.connector.historyDays * 24 * HOUR_MS;
+    const old = forgetWindows(stored, this.#key, oldestMs);
+    if (old.length > 0) await log.append(WRITER, [], old);
+    const kept = new Map(stored);
+    for (const { key } of old) kept.delete(key);
+    this.#closedTo = Number(
+      new TextDecoder().decode(stored.get(closedKey(this.#runKey)) ?? new Uint8Array()),
+    );
+    this.runs.splice(0, this.runs.length, ...readRuns(kept, this.#key));
+    this.#spawn(this.#initial(kept));
+  }
+
+  tell(message: FeedMessage): void {
+    this.#address?.tell(message);
+  }
+
+  /** Finishes an append under way; a request under way is given up, because nothing of it is on the log. */
+  drain(): Promise<void> {
+    this.#cancelWake();
+    const idle = Promise.withResolvers<void>();
+    if (this.#address === null || this.#broken !== null || this.#state.phase !== 'appending') idle.resolve();
+    else this.#idle.push(idle.resolve);
+    this.tell({ kind: 'drain' });
+    this.#stop.abort(new Error('the process drains'));
+    return idle.promise.then(() => this.#calendars);
+  }
+
+  get #runKey(): string {
+    const { market, source } = this.settings;
+    return `${market.market}:${source.run}`;
+  }
+
+  #initial(stored: Stored): FeedState {
+    const runs = readRuns(stored, this.#key);
+    return feedStart({
+      enabled: this.#parts.enabled(),
+      windows: readWindows(stored, this.#key),
+      ledger: readLedger(stored, this.#key),
+      seq: (runs.at(-1)?.seq ?? -1) + 1,
+      wanted: this.#parts.jobs(this.settings).map((job) => wantedOf(job, this.settings)),
+    });
+  }
+
+  #spawn(initial: FeedState): void {
+    const { intake, parent, feed, connector } = this.#parts;
+    const { breaker } = connector;
+    const behaviour = feedBehaviour({
+      name: feed.name,
+      settings: this.settings,
+      breaker,
+      chunkMax: CHUNK_MAX,
+    });
+    this.#state = initial;
+    this.#address = intake.host.spawn<FeedState, FeedMessage, FeedEffect>({
+      name: feed.name,
+      parent,
+      initial,
+      behaviour: (state, message) => {
+        const step = behaviour(state, message);
+        this.#state = step.state;
+        return step;
+      },
+      perform: (effect) => this.#perform(effect),
+      crashed: (error) => this.#crashed(error),
+    });
+    this.#tick();
+  }
+
+  #crashed(error: unknown): void {
+    const { clock } = this.#parts.intake;
+    const cause = error instanceof Error ? error.message : String(error);
+    const nowMs = clock.nowMs();
+    const verdict = addRestart(this.#crashes, `${nowMs} ${cause}`, nowMs, CRASHES);
+    this.#crashes = verdict.window;
+    if (this.#address !== null) this.#parts.intake.host.stop(this.#address);
+    this.#address = null;
+    if (verdict.exceeded) {
+      this.#broken = cause;
+      this.#event('escalation', cause, 'the feed stays down: start the process again', 0);
+      return;
+    }
+    this.#event('restart', cause, 'respawned from what the log remembers', verdict.budgetLeft);
+    clock.after(AGAIN_MS, () => void this.start());
+  }
+
+  #perform(effect: FeedEffect): void {
+    switch (effect.kind) {
+      case 'fetch':
+        return this.#fetch(effect.choice);
+      case 'append':
+        return this.#append(effect);
+      case 'wake':
+        return this.#wake(effect.atMs);
+      case 'append-again-later':
+        this.#event('note', effect.cause, `appended again in ${AGAIN_MS} ms`, null);
+        this.#after(AGAIN_MS, { kind: 'append-again' });
+        return;
+      case 'settled':
+        return this.#settledRun(effect.run, effect.choice);
+      case 'idle':
+        for (const resolve of this.#idle.splice(0)) resolve();
+    }
+  }
+
+  #fetch(choice: Choice): void {
+    const { requests, connector, intake } = this.#parts;
+    const parts = { ...requests, connector };
+    request(parts, this.settings.source, choice, this.#stop.signal).then(
+      (fetched) => this.tell({ kind: 'fetched', fetched, nowMs: intake.clock.nowMs() }),
+      (error: unknown) => {
+        if (!this.#stop.signal.aborted) this.#crashed(error);
+      },
+    );
+  }
+
+  #append(effect: AppendEffect): void {
+    const { intake, connector } = this.#parts;
+    const nowMs = () => intake.clock.nowMs();
+    const endMs = this.#state.pending?.choice.window.endMs ?? nowMs();
+    const state = [
+      windowChange(this.#key, effect.windowId, endMs, effect.window),
+      ledgerChange(this.#key, effect.ledger),
+    ];
+    if (effect.run !== null) state.push(runChange(this.#key, effect.run));
+    const work = async (): Promise<void> => {
+      if (effect.records.length > 0) await intake.room();
+      await intake.log.append(WRITER, rawOutputs(effect.records), state);
+      if (effect.records.length > 0) intake.extracted(connector.market.market, effect.records.length);
+    };
+    work().then(
+      () => this.tell({ kind: 'appended', nowMs: nowMs() }),
+      (error: unknown) => {
+        const cause = error instanceof Error ? error.message : String(error);
+        this.tell({ kind: 'append-failed', cause, nowMs: nowMs() });
+      },
+    );
+  }
+
+  #wake(atMs: number): void {
+    const { clock } = this.#parts.intake;
+    this.#cancelWake();
+    const delayMs = Math.min(WAKE_MS_MAX, Math.max(0, atMs - clock.nowMs()));
+    this.#cancelWake = clock.after(delayMs, () => this.#tick());
+  }
+
+  #tick(): void {
+    this.tell({ kind: 'tick', nowMs: this.#parts.intake.clock.nowMs() });
+  }
+
+  #after(delayMs: number, message: FeedMessage): void {
+    this.#parts.intake.clock.after(delayMs, () => this.tell(message));
+  }
+
+  #settledRun(run: Run, choice: Choice): void {
+    this.runs.push(run);
+    if (this.runs.length > RUNS_KEPT) this.runs.splice(0, this.runs.length - RUNS_KEPT);
+    if (run.error !== null && run.outcome !== 'no_data') {
+      this.#event('note', `${run.outcome}: ${run.error}`, `window ${run.window} is asked again later`, null);
+    }
+    const advanceTo = this.#advanceTo(choice);
+    if (advanceTo > this.#closedTo) this.#advance(advanceTo);
+    this.#parts.settled();
+  }
+
+  #advanceTo({ window }: Choice): number {
+    const { clock, closeAt } = this.#parts.intake;
+    const { market, source } = this.settings;
+    const found = reached(this.settings, this.#state.windows, window, clock.nowMs());
+    if (found === null) return 0;
+    const endUs = toUs(found.endMs);
+    return found.isDayEnd ? closeAt(market.market, source.run, endUs) : endUs;
+  }
+
+  #advance(advanceTo: number): void {
+    const { log, settled, tenantId, partitions } = this.#parts.intake;
+    const { market, source } = this.settings;
+    this.#closedTo = advanceTo;
+    const outputs = calendarOutputs({
+      market: market.market,
+      run: source.run,
+      advanceTo,
+      tenantId,
+      partitions,
+    });
+    const key = closedKey(this.#runKey);
+    const value = new TextEncoder().encode(String(advanceTo));
+    this.#calendars = this.#calendars
+      .then(() => settled())
+      .then(() => log.append(WRITER, outputs, [{ key, value }]))
+      // The next one says more than this one would have.
+      .catch((error: unknown) => this.#event('note', String(error), 'the calendar is told later', null));
+  }
+
+  #event(
+    kind: 'note' | 'restart' | 'escalation',
+    cause: string,
+    decision: string,
+    budget: number | null,
+  ): void {
+    const about = { service: 'connectors', actor: this.path, cause, decision, budget_left: budget };
+    this.#parts.intake.record({ kind, ...about });
+  }
+}

@@ -1,0 +1,124 @@
+// What of connectors.yaml follows a market live: names become sources, limits become milliseconds. Whatever
+// does not fit is said by its key, all at once.
+
+import type { MarketSpec } from '../../actors/domain/market.ts';
+import type { Feed, Response } from '../../actors/feeds/feed.ts';
+import type { Nodes, Source } from '../../actors/feeds/source.ts';
+import type { BreakerPolicy } from '../../actors/live/breaker.ts';
+import type { ConnectorsFile } from '../../configs/schema-connectors.ts';
+import type { Finding } from '../../configs/yaml.ts';
+
+/** What the product knows of markets; a market is added by adding to these. */
+export interface Registry {
+  readonly markets: readonly MarketSpec[];
+  readonly sources: readonly Source[];
+  readonly findFeed: (response: Response) => Feed | null;
+}
+
+export interface FeedPlan {
+  /** Unique within its connector. */
+  readonly name: string;
+  readonly source: Source;
+  readonly nodes: Nodes;
+  readonly daysBack: number;
+}
+
+export interface ConnectorPlan {
+  readonly name: string;
+  readonly market: MarketSpec;
+  readonly description: string;
+  /** Where nothing else was said at run time. */
+  readonly enabled: boolean;
+  readonly bases: Readonly<Record<string, string>>;
+  readonly origins: ReadonlySet<string>;
+  readonly privateAddresses: boolean;
+  readonly requestIntervalMs: number;
+  readonly timeoutMs: number;
+  readonly bytesMax: number;
+  readonly retryMs: number;
+  readonly retryMsMax: number;
+  readonly historyDays: number;
+  readonly breaker: BreakerPolicy;
+  readonly feeds: readonly FeedPlan[];
+}
+
+export function connectorPlans(
+  file: ConnectorsFile,
+  names: readonly string[],
+  registry: Registry,
+): { readonly plans: readonly ConnectorPlan[]; readonly findings: readonly Finding[] } {
+  const findings: Finding[] = [];
+  const plans = names.flatMap((name) => {
+    const found = file.connectors[name];
+    const wrong = (key: string, message: string): void => {
+      findings.push({ where: 'connectors.yaml', key: `connectors.${name}${key}`, message });
+    };
+    if (found === undefined) {
+      const known = Object.keys(file.connectors).join(', ');
+      findings.push({ where: 'CONNECTORS', key: 'CONNECTORS', message: `no '${name}'; known are ${known}` });
+      return [];
+    }
+    const market = registry.markets.find((each) => each.market === found.market);
+    if (market === undefined) {
+      wrong('.market', `no market '${found.market}'`);
+      return [];
+    }
+    return [planOf(name, found, market, registry, wrong)];
+  });
+  return { plans, findings };
+}
+
+type Section = ConnectorsFile['connectors'][string];
+
+function planOf(
+  name: string,
+  of: Section,
+  market: MarketSpec,
+  registry: Registry,
+  wrong: (key: string, message: string) => void,
+): ConnectorPlan {
+  const feeds: FeedPlan[] = [];
+  if (Object.keys(of.live).length === 0) wrong('.live', 'it follows nothing: name a source');
+  for (const [feed, { source: called, nodes, days_back }] of Object.entries(of.live)) {
+    const source = registry.sources.find((each) => each.name === called);
+    if (source === undefined || source.market.market !== market.market) {
+      const known = registry.sources.filter((each) => each.market.market === market.market);
+      wrong(`.live.${feed}.source`, `no '${called}'; known are ${known.map((each) => each.name).join(', ')}`);
+      continue;
+    }
+    feeds.push({ name: feed, source, nodes, daysBack: days_back });
+  }
+  for (const { name: feed, source, nodes } of feeds) {
+    const base = baseOf(source, nodes);
+    if (base !== null && of.base_urls[base] === undefined) wrong(`.base_urls.${base}`, `${feed} needs it`);
+  }
+  return {
+    name,
+    market,
+    description: of.description,
+    enabled: of.enabled,
+    bases: of.base_urls,
+    origins: new Set(Object.values(of.base_urls).map((url) => new URL(url).origin)),
+    privateAddresses: of.allow_private_addresses,
+    requestIntervalMs: of.limits.request_interval_ms,
+    timeoutMs: of.limits.timeout_ms,
+    bytesMax: of.limits.response_mb_max * 1_048_576,
+    retryMs: of.retry.initial_ms,
+    retryMsMax: of.retry.max_ms,
+    historyDays: of.history_days,
+    breaker: {
+      threshold: of.breaker.failures,
+      pauseMs: of.breaker.pause_ms,
+      pauseMsMax: of.breaker.pause_ms_max,
+    },
+    feeds,
+  };
+}
+
+const ANY_DAY = { date: '2026-01-05', startMs: Date.UTC(2026, 0, 5, 8), endMs: Date.UTC(2026, 0, 6, 8) };
+
+/** Which base URL a source asks; null: it has no window that tells. */
+function baseOf(source: Source, nodes: Nodes): string | null {
+  const [window] = source.windows(ANY_DAY, nodes);
+  return window === undefined ? null : (source.request(window, window, window.endMs - 1)?.base ?? null);
+}

@@ -1,0 +1,124 @@
+// What the connectors remember on the log, in the writer's state: windows, the running total of rows, the
+// history, who is switched off, and backfills. Keys are short paths; values are JSON.
+
+import type { Cursor } from '../../actors/connector.ts';
+import { readCoverage, type StoredCoverage, storeCoverage } from '../../actors/live/coverage.ts';
+import type { Ledger } from '../../actors/live/feed-actor.ts';
+import type { WindowState } from '../../actors/live/plan.ts';
+import type { Run } from '../../actors/live/run.ts';
+import type { StateChange } from '../log/log.ts';
+import { cursorKey } from '../raw-outputs.ts';
+import type { BackfillJob } from './backfill.ts';
+
+/** Entries of a feed's history that are kept. */
+export const RUNS_KEPT = 100;
+
+export interface Switch {
+  readonly enabled: boolean;
+  readonly reason: string | null;
+  readonly sinceMs: number;
+}
+
+export type Stored = ReadonlyMap<string, Uint8Array>;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+function change(key: string, value: unknown): StateChange {
+  return { key, value: encoder.encode(JSON.stringify(value)) };
+}
+
+function parsed<T>(value: Uint8Array): T {
+  const read: T = JSON.parse(decoder.decode(value));
+  return read;
+}
+
+function read<T>(stored: Stored, key: string): T | null {
+  const value = stored.get(key);
+  return value === undefined ? null : parsed<T>(value);
+}
+
+function* below<T>(stored: Stored, prefix: string): Iterable<readonly [rest: string, value: T]> {
+  for (const [key, value] of stored) {
+    if (key.startsWith(prefix)) yield [key.slice(prefix.length), parsed<T>(value)];
+  }
+}
+
+interface StoredWindow extends Omit<WindowState, 'coverage'> {
+  readonly endMs: number;
+  readonly coverage: StoredCoverage;
+}
+
+/** `path` is `<connector>/<feed>` everywhere below. */
+export function windowChange(path: string, id: string, endMs: number, state: WindowState): StateChange {
+  const stored: StoredWindow = { ...state, endMs, coverage: storeCoverage(state.coverage) };
+  return change(`window:${path}:${id}`, stored);
+}
+
+export function readWindows(stored: Stored, path: string): Map<string, WindowState> {
+  const windows = new Map<string, WindowState>();
+  for (const [id, { endMs: _, coverage, ...state }] of below<StoredWindow>(stored, `window:${path}:`)) {
+    windows.set(id, { ...state, coverage: readCoverage(coverage) });
+  }
+  return windows;
+}
+
+/** Removes what is remembered of windows that ended before `oldestMs`. */
+export function forgetWindows(stored: Stored, path: string, oldestMs: number): StateChange[] {
+  const prefix = `window:${path}:`;
+  return [...below<StoredWindow>(stored, prefix)]
+    .filter(([, { endMs }]) => endMs < oldestMs)
+    .map(([id]) => ({ key: `${prefix}${id}`, value: null }));
+}
+
+/** One running total a feed, of the shape that conservation reads of every response. */
+export function ledgerChange(path: string, ledger: Ledger): StateChange {
+  const { rowsRead, rowsUsed, rowsRefused, appended } = ledger;
+  const cursor: Cursor = {
+    name: `live ${path}`,
+    done: appended,
+    total: appended,
+    rowsRead,
+    rowsUsed,
+    rowsRefused,
+    refusal: null,
+    ends: {},
+  };
+  return change(cursorKey(`live:${path}`), cursor);
+}
+
+export function readLedger(stored: Stored, path: string): Ledger {
+  const cursor = read<Cursor>(stored, cursorKey(`live:${path}`));
+  return {
+    rowsRead: cursor?.rowsRead ?? 0,
+    rowsUsed: cursor?.rowsUsed ?? 0,
+    rowsRefused: cursor?.rowsRefused ?? 0,
+    appended: cursor?.done ?? 0,
+  };
+}
+
+export function runChange(path: string, run: Run): StateChange {
+  return change(`run:${path}:${run.seq % RUNS_KEPT}`, run);
+}
+
+/** Oldest first. */
+export function readRuns(stored: Stored, path: string): Run[] {
+  return [...below<Run>(stored, `run:${path}:`)].map(([, run]) => run).sort((a, b) => a.seq - b.seq);
+}
+
+export function switchChange(connector: string, of: Switch): StateChange {
+  return change(`connector:${connector}`, of);
+}
+
+export function readSwitch(stored: Stored, connector: string): Switch | null {
+  return read<Switch>(stored, `connector:${connector}`);
+}
+
+export function jobChange(job: BackfillJob): StateChange {
+  return change(`backfill:${job.id}`, job);
+}
+
+export function readJobs(stored: Stored): BackfillJob[] {
+  const jobs = [...below<BackfillJob>(stored, 'backfill:')].map(([, job]) => job);
+  return jobs.sort((a, b) => a.createdMs - b.createdMs);
+}

@@ -1,0 +1,214 @@
+// The connectors as their routes show them: who follows what and how it goes, the history, what of a day is
+// there. JSON with the field names of the wire; no credentials, because none comes this far.
+
+import { DAY_MS } from '../../actors/domain/time.ts';
+import type { Window } from '../../actors/feeds/source.ts';
+import { circuit } from '../../actors/live/breaker.ts';
+import { intervalMsOf, missing } from '../../actors/live/coverage.ts';
+import { stateOf } from '../../actors/live/plan.ts';
+import { publishedMs } from '../../actors/live/publication.ts';
+import type { Run } from '../../actors/live/run.ts';
+import type { BackfillJob } from './backfill.ts';
+import type { Connector, Connectors } from './connectors.ts';
+import type { LiveFeed } from './live-feed.ts';
+
+export type Json = Readonly<Record<string, unknown>>;
+
+const GAPS_SHOWN = 200;
+
+function iso(ms: number | null): string | null {
+  return ms === null || ms === 0 ? null : new Date(ms).toISOString();
+}
+
+export function runView(run: Run): Json {
+  return {
+    feed: run.feed,
+    started_at: iso(run.startedMs),
+    ended_at: iso(run.endedMs),
+    window: run.window,
+    why: run.why,
+    outcome: run.outcome,
+    http_status: run.status,
+    requests: run.requests,
+    bytes: run.bytes,
+    rows: run.rows,
+    records: run.appended,
+    corrected: run.corrected,
+    unchanged: run.unchanged,
+    unasked: run.unasked,
+    missing: run.missing,
+    duration_ms: run.millis,
+    error: run.error,
+  };
+}
+
+/** Newest first. */
+export function runsView({ feeds }: Connector, limit: number): readonly Json[] {
+  const all = feeds.flatMap((feed) => feed.runs).sort((a, b) => b.endedMs - a.endedMs || b.seq - a.seq);
+  return all.slice(0, limit).map(runView);
+}
+
+export function connectorView(connector: Connector, nowMs: number): Json {
+  const { plan, feeds, state } = connector;
+  return {
+    name: plan.name,
+    market: plan.market.market,
+    description: plan.description,
+    enabled: state.enabled,
+    reason: state.reason,
+    since: iso(state.sinceMs),
+    status: healthOf(connector, nowMs).status,
+    base_urls: plan.bases,
+    request_interval_ms: plan.requestIntervalMs,
+    feeds: feeds.map((feed) => ({
+      name: feed.settings.source.name,
+      feed: feed.path.split('/').at(-1),
+      run: feed.settings.source.run,
+      nodes: feed.settings.nodes,
+      days_back: feed.settings.daysBack,
+      ...feedHealth(feed, nowMs),
+    })),
+  };
+}
+
+function feedHealth(feed: LiveFeed, nowMs: number): Json {
+  const { breaker, phase, lastSuccessMs } = feed.state;
+  const last = feed.runs.at(-1);
+  const good = feed.runs.findLast((run) => ['response', 'partial', 'no_data'].includes(run.outcome));
+  return {
+    state: feed.broken === null ? phase : 'down',
+    circuit: circuit(breaker, nowMs),
+    consecutive_failures: breaker.failures,
+    last_run: iso(last?.endedMs ?? null),
+    last_outcome: last?.outcome ?? null,
+    last_success: iso(lastSuccessMs ?? good?.endedMs ?? null),
+    last_error: last?.error ?? null,
+    source_latency_ms: good?.millis ?? null,
+  };
+}
+
+export type Status = 'healthy' | 'degraded' | 'unhealthy' | 'disabled';
+
+/** Unhealthy: nothing of it works; degraded: some of it does not. */
+export function healthOf(
+  connector: Connector,
+  nowMs: number,
+): { readonly status: Status; readonly body: Json } {
+  const { plan, feeds, state } = connector;
+  const bad = feeds.filter((feed) => feed.broken !== null || circuit(feed.state.breaker, nowMs) !== 'closed');
+  const failing = feeds.filter((feed) => feed.state.breaker.failures > 0);
+  const status: Status = !state.enabled
+    ? 'disabled'
+    : bad.length === feeds.length
+      ? 'unhealthy'
+      : failing.length > 0 || bad.length > 0
+        ? 'degraded'
+        : 'healthy';
+  const said = feeds.map((feed) => feedHealth(feed, nowMs));
+  const worst = [...failing].sort((a, b) => b.state.breaker.failures - a.state.breaker.failures)[0];
+  const successes = said.map((each) => each.last_success).filter((each) => typeof each === 'string');
+  const latencies = said.map((each) => each.source_latency_ms).filter((each) => typeof each === 'number');
+  const circuits = feeds.map((feed) => circuit(feed.state.breaker, nowMs));
+  return {
+    status,
+    body: {
+      name: plan.name,
+      status,
+      cause: state.enabled ? (worst?.runs.at(-1)?.error ?? null) : state.reason,
+      last_success: successes.sort().at(-1) ?? null,
+      consecutive_failures: worst?.state.breaker.failures ?? 0,
+      circuit:
+        circuits.find((each) => each === 'open') ?? circuits.find((each) => each !== 'closed') ?? 'closed',
+      source_latency_ms: latencies.length === 0 ? null : Math.max(...latencies),
+      feeds: Object.fromEntries(feeds.map((feed, n) => [feed.path.split('/').at(-1), said[n]])),
+    },
+  };
+}
+
+/** What of an operating day is on the log, feed by feed; null when the market has no such day. */
+export function completenessView(of: Connectors, market: string, date: string, nowMs: number): Json | null {
+  const feeds = of.all.filter(({ plan }) => plan.market.market === market).flatMap((each) => each.feeds);
+  const [first] = feeds;
+  if (first === undefined || first.settings.calendar.day(date) === null) return null;
+  const runs = feeds.map((feed) => dayOf(feed, date, nowMs));
+  const complete = runs.every((each) => each.complete);
+  return { market, date, complete, runs };
+}
+
+interface Day extends Json {
+  readonly complete: boolean;
+}
+
+function dayOf(feed: LiveFeed, date: string, nowMs: number): Day {
+  const { settings } = feed;
+  const { source, market, calendar, nodes } = settings;
+  const day = calendar.day(date) ?? { date, startMs: 0, endMs: 0 };
+  const intervalMs = intervalMsOf(market, source.run);
+  const within = (startMs: number) => startMs >= day.startMs && startMs < day.endMs;
+  let expected = 0;
+  let due = 0;
+  let present = 0;
+  const gaps: Json[] = [];
+  for (const window of windowsOf(feed, day.startMs, day.endMs)) {
+    const state = stateOf(settings, feed.state.windows, window);
+    const whole = missing(state.coverage, window, intervalMs, market, within);
+    const isDue = (startMs: number) =>
+      within(startMs) &&
+      publishedMs(source.publication, calendar, window, { startMs, endMs: startMs + intervalMs }) <= nowMs;
+    const sofar = missing(state.coverage, window, intervalMs, market, isDue);
+    expected += whole.expected;
+    present += whole.present;
+    due += sofar.expected;
+    for (const gap of sofar.gaps) {
+      gaps.push({
+        location: gap.location,
+        from: iso(gap.startMs),
+        to: iso(gap.endMs),
+        intervals: gap.intervals,
+      });
+    }
+  }
+  return {
+    feed: feed.path.split('/').at(-1),
+    run: source.run,
+    nodes,
+    summary: `${present} of ${expected}`,
+    expected,
+    due,
+    present,
+    complete: expected > 0 && present === expected,
+    gaps: gaps.slice(0, GAPS_SHOWN),
+    gaps_total: gaps.length,
+  };
+}
+
+/** Windows that touch a day: those of its own, and those of a week that began before. */
+function windowsOf({ settings }: LiveFeed, startMs: number, endMs: number): readonly Window[] {
+  const { source, calendar, nodes } = settings;
+  const found: Window[] = [];
+  for (let back = 6; back >= 0; back -= 1) {
+    const day = calendar.dayOf(startMs - back * DAY_MS);
+    for (const window of source.windows(day, nodes)) {
+      if (window.startMs < endMs && window.endMs > startMs) found.push(window);
+    }
+  }
+  return [...new Map(found.map((window) => [window.id, window])).values()];
+}
+
+export function jobView(of: Connectors, job: BackfillJob): Json {
+  const { windows, done } = of.progress(job);
+  return {
+    job_id: job.id,
+    status: job.status,
+    market: job.market,
+    run: job.run,
+    from: job.from,
+    to: job.to,
+    only_missing: job.onlyMissing,
+    windows,
+    windows_done: done,
+    progress: windows === 0 ? 1 : Math.round((done / windows) * 1_000) / 1_000,
+    created_at: iso(job.createdMs),
+    updated_at: iso(job.updatedMs),
+  };
+}
