@@ -38,10 +38,13 @@ const FINISHED_JOBS_KEPT = 100;
 export class Connectors {
   readonly #parts: ConnectorsParts;
   readonly #connectors = new Map<string, Connector>();
+  /** Of the connectors that this process runs: another process with others has a name of its own. */
+  readonly #writer: string;
   #jobs: readonly BackfillJob[] = [];
 
   constructor(parts: ConnectorsParts) {
     this.#parts = parts;
+    this.#writer = `${WRITER}@${parts.plans.map(({ name }) => name).join('+')}`;
     const { host, parent } = parts.intake;
     for (const plan of parts.plans) {
       const above: Address<never> = host.spawn({ ...branch, name: plan.name, parent });
@@ -53,7 +56,7 @@ export class Connectors {
 
   /** Reads what the log remembers, and every feed begins. */
   async start(): Promise<void> {
-    const stored = await this.#parts.intake.log.writerState(WRITER);
+    const stored = await this.#parts.intake.log.writerState(this.#writer);
     this.#jobs = readJobs(stored);
     for (const connector of this.#connectors.values()) {
       connector.state = readSwitch(stored, connector.plan.name) ?? connector.state;
@@ -83,7 +86,7 @@ export class Connectors {
     const { log, clock } = this.#parts.intake;
     const nowMs = clock.nowMs();
     const state = { enabled, reason, sinceMs: nowMs };
-    await log.append(WRITER, [], [switchChange(connector.plan.name, state)]);
+    await log.append(this.#writer, [], [switchChange(connector.plan.name, state)]);
     connector.state = state;
     for (const feed of connector.feeds) feed.tell({ kind: 'enabled', enabled, nowMs });
     this.#event(connector.plan.name, reason ?? 'asked for', enabled ? 'enabled' : 'disabled');
@@ -139,7 +142,7 @@ export class Connectors {
     const others = this.#jobs.filter((each) => each.id !== job.id);
     const over = others.filter((each) => each.status !== 'running').slice(0, -FINISHED_JOBS_KEPT);
     const gone = over.map(({ id }) => ({ key: `backfill:${id}`, value: null }));
-    await log.append(WRITER, [], [jobChange(kept), ...gone]);
+    await log.append(this.#writer, [], [jobChange(kept), ...gone]);
     this.#jobs = [...others.filter((each) => !over.includes(each)), kept];
     for (const feed of this.#feedsOf(job)) this.#tellWanted(feed);
     return kept;
@@ -166,6 +169,7 @@ export class Connectors {
     const market = plan.market.market;
     const made: LiveFeed = new LiveFeed({
       intake,
+      writer: this.#writer,
       requests: {
         ...requests,
         requested: (endpoint, seconds) => requested(market, endpoint, seconds),

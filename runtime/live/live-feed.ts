@@ -17,7 +17,7 @@ import type { Run } from '../../actors/live/run.ts';
 import { addRestart, NO_RESTARTS, type RestartPolicy } from '../../actors/supervision.ts';
 import type { Address } from '../host.ts';
 import type { Feeding, Intake } from '../intake.ts';
-import { calendarOutputs, closedKey, rawOutputs, WRITER } from '../raw-outputs.ts';
+import { calendarOutputs, closedKey, rawOutputs } from '../raw-outputs.ts';
 import { type BackfillJob, wantedOf } from './backfill.ts';
 import { type RequestParts, request } from './request.ts';
 import type { ConnectorPlan, FeedPlan } from './settings.ts';
@@ -40,6 +40,8 @@ const CRASHES: RestartPolicy = { intensity: 3, periodMs: 300_000 };
 
 export interface LiveFeedParts {
   readonly intake: Intake;
+  /** Whose cursors and records these are on the log: one process writes under a name. */
+  readonly writer: string;
   readonly requests: Omit<RequestParts, 'connector'>;
   readonly connector: ConnectorPlan;
   readonly feed: FeedPlan;
@@ -91,10 +93,10 @@ export class LiveFeed implements Feeding {
   /** Reads what the log remembers and begins. */
   async start(): Promise<void> {
     const { log, clock } = this.#parts.intake;
-    const stored = await log.writerState(WRITER);
+    const stored = await log.writerState(this.#parts.writer);
     const oldestMs = clock.nowMs() - this.#parts.connector.historyDays * 24 * HOUR_MS;
     const old = forgetWindows(stored, this.#key, oldestMs);
-    if (old.length > 0) await log.append(WRITER, [], old);
+    if (old.length > 0) await log.append(this.#parts.writer, [], old);
     const kept = new Map(stored);
     for (const { key } of old) kept.delete(key);
     this.#closedTo = Number(
@@ -208,7 +210,7 @@ export class LiveFeed implements Feeding {
   }
 
   #append(effect: AppendEffect): void {
-    const { intake, connector } = this.#parts;
+    const { intake, connector, writer } = this.#parts;
     const nowMs = () => intake.clock.nowMs();
     const endMs = this.#state.pending?.choice.window.endMs ?? nowMs();
     const state = [
@@ -218,7 +220,7 @@ export class LiveFeed implements Feeding {
     if (effect.run !== null) state.push(runChange(this.#key, effect.run));
     const work = async (): Promise<void> => {
       if (effect.records.length > 0) await intake.room();
-      await intake.log.append(WRITER, rawOutputs(effect.records), state);
+      await intake.log.append(writer, rawOutputs(effect.records), state);
       if (effect.records.length > 0) intake.extracted(connector.market.market, effect.records.length);
     };
     work().then(
@@ -280,7 +282,7 @@ export class LiveFeed implements Feeding {
     const value = new TextEncoder().encode(String(advanceTo));
     this.#calendars = this.#calendars
       .then(() => settled())
-      .then(() => log.append(WRITER, outputs, [{ key, value }]))
+      .then(() => log.append(this.#parts.writer, outputs, [{ key, value }]))
       // The next one says more than this one would have.
       .catch((error: unknown) => this.#event('note', String(error), 'the calendar is told later', null));
   }

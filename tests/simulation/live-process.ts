@@ -1,6 +1,6 @@
-// A process that follows markets live, over a simulated world: the product's own connectors, a stand-in for
-// the operator behind the fetch port, a log that outlives the process. Its limiter is the real one, over files
-// that all processes share.
+// A process that follows markets live, over a simulated world: the product's own connectors, a stand-in
+// for the operator behind the fetch port, a log that outlives the process. Its limiter is the real one,
+// over files that all processes share.
 
 import type { Reply } from '../../actors/feeds/source.ts';
 import { branch } from '../../runtime/host.ts';
