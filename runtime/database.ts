@@ -27,6 +27,8 @@ export interface DatabaseSettings {
 }
 
 const ENGINE_START_MS_MAX = 60_000;
+/** A start waits no longer for the schema of a server that hangs. */
+const START_MS_MAX = 5_000;
 
 export class Database {
   readonly clickhouse: ClickHouse;
@@ -36,6 +38,8 @@ export class Database {
   readonly #target: string;
   #pending: string | null = 'the schema is not migrated yet';
   #closed = false;
+  /** Nobody waits for the first attempt any more. */
+  #started = false;
 
   private constructor(
     ports: DatabasePorts,
@@ -69,11 +73,19 @@ export class Database {
   }
 
   /**
-   * Migrates the schema; a server that is away is asked again with backoff, in the background. Throws a Fault
-   * when the schema was made by another version; found out later, the sink stays down and says so.
+   * Migrates the schema; a server that hangs or is away is asked again with backoff, in the background.
+   * Throws a Fault when the schema was made by another version; found out later, the sink stays down and says
+   * so.
    */
   async migrate(): Promise<void> {
-    await this.#attempt(0);
+    const late = new Promise<void>((done) => {
+      this.#ports.clock.after(START_MS_MAX, () => {
+        this.#started = true;
+        done();
+      });
+    });
+    await Promise.race([this.#attempt(), late]);
+    this.#started = true;
   }
 
   /** The sink, which is down until the schema is there. */
@@ -111,7 +123,7 @@ export class Database {
     await this.#keeper?.stop();
   }
 
-  async #attempt(attempt: number): Promise<void> {
+  async #attempt(attempt = 0): Promise<void> {
     try {
       const { clickhouse } = this.#settings.environment;
       const cluster = clickhouse.kind === 'server' ? clickhouse.cluster : null;
@@ -123,7 +135,7 @@ export class Database {
       const fault = error instanceof Fault ? error : null;
       this.#pending = error instanceof Error ? error.message : String(error);
       if (fault?.code === 'clickhouse_migration_changed') {
-        if (attempt === 0) throw error;
+        if (!this.#started) throw error;
         this.#event('dependency_down', this.#pending, 'not asked again: this needs a person');
         return;
       }

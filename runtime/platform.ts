@@ -194,7 +194,7 @@ export class Platform {
         work: work.kind,
         parkedMax,
       },
-      recordsMax: group === 'projection-service' ? sinkRecordsMax : batchRecordsMax,
+      recordsMax: recordsMaxOf(group, batchRecordsMax, sinkRecordsMax),
       backoff,
       slot: work.slot,
       work: work.deferred,
@@ -269,4 +269,12 @@ export class Platform {
   #event(kind: 'escalation', actor: string, cause: string, decision: string, budget: number): void {
     this.#ports.record({ kind, service: 'markets', actor, cause, decision, budget_left: budget });
   }
+}
+
+/** Some thirty records follow from a tick that is aggregated, all in memory until they are committed. */
+const AGGREGATED_MAX = 1_000;
+
+function recordsMaxOf(group: GroupName, batchMax: number, sinkMax: number): number {
+  if (group === 'projection-service') return sinkMax;
+  return group === 'aggregation-service' ? Math.min(batchMax, AGGREGATED_MAX) : batchMax;
 }

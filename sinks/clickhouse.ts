@@ -14,6 +14,8 @@ export interface ClickHouseOptions {
   readonly requestTimeoutMs: number;
 }
 
+const PING_MS_MAX = 2_000;
+
 type Parameters = Readonly<Record<string, unknown>>;
 
 export class ClickHouse {
@@ -85,10 +87,11 @@ export class ClickHouse {
     });
   }
 
-  /** Null when the server answers, else why not. */
+  /** Null when the server answers, else why not; one that takes its time counts as away. */
   async ping(): Promise<string | null> {
     try {
-      const result = await this.#client.ping();
+      const abort_signal = AbortSignal.timeout(PING_MS_MAX);
+      const result = await this.#client.ping({ select: false, abort_signal });
       return result.success ? null : faultOf(result.error).message;
     } catch (error) {
       return faultOf(error).message;
