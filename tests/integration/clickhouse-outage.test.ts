@@ -1,0 +1,181 @@
+// ClickHouse outside of the process, and what can happen to it while the sample is taken in: away at the
+// start and for long, hanging, losing replies after it has written. Consumption waits, memory stays flat,
+// health says what is so, all goes on by itself, and gold is the oracle's.
+
+import { Database } from 'bun:sqlite';
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SERVICES } from '../../runtime/services.ts';
+import type { OracleBar } from '../oracle/bars.ts';
+import { observe } from '../oracle/observe.ts';
+import { readRecording } from '../oracle/read.ts';
+import { barDifferences } from '../support/against-oracle.ts';
+import { clientOf, startEngine } from '../support/engine.ts';
+import { countOf, rowsOf } from '../support/gold.ts';
+import { Product } from '../support/product.ts';
+import { proxiesForTests, type TcpProxy } from '../support/proxy.ts';
+import { recording } from '../support/recordings.ts';
+import { temporaryDirs } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
+
+const MINUTES = 60_000;
+const LOST = 40;
+/** Resident memory may be so much larger at the end of the outage than when input had come to its stop. */
+const GROWTH_MAX = 1.25;
+const RSS_MB_MAX = 1_500;
+const NAMES = SERVICES.map(({ name }) => name);
+const SAMPLE = [
+  '20110716_da_lmp',
+  '20200101_20200101',
+  '13_35_13',
+  'Previous.EXCERPT',
+  'GetExAnte',
+  'lmp1Day',
+];
+
+const newDir = temporaryDirs('carbon-outage');
+const newProxy = proxiesForTests();
+const dir = newDir();
+let engine: Awaited<ReturnType<typeof startEngine>>;
+let proxy: TcpProxy;
+let product: Product;
+
+beforeAll(async () => {
+  engine = await startEngine(newDir());
+  proxy = await newProxy('refuse', () => engine.httpPort);
+  product = new Product({ dir, env: { CLICKHOUSE_URL: `http://127.0.0.1:${proxy.port}` } });
+}, 2 * MINUTES);
+
+afterAll(async () => {
+  await product[Symbol.asyncDispose]();
+  await engine.stop();
+}, MINUTES);
+
+async function health(of: (typeof NAMES)[number]): Promise<{ code: number; cause: string | null }> {
+  const response = await product.get(of, '/health', { signal: AbortSignal.timeout(20_000) });
+  return { ...JSON.parse(await response.text()), code: response.status };
+}
+
+function rssMb(): number {
+  const status = readFileSync(`/proc/${product.pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+}
+
+/** Tries of projection to write, that failed. */
+async function failures(): Promise<number> {
+  const text = await (await product.get('projection', '/metrics')).text();
+  const lines = text.matchAll(/^projection_errors_total\{[^}]*kind="clickhouse_\w+"[^}]*\} (\d+)/gm);
+  return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+async function failuresMore(count: number): Promise<void> {
+  const before = await failures();
+  await until(`${count} more failures`, async () => (await failures()) >= before + count, 4 * MINUTES);
+}
+
+function onLog(sql: string): number {
+  const db = new Database(join(dir, 'data', 'log', 'log.sqlite'), { readonly: true });
+  try {
+    return db.query<{ sum: number | null }, []>(sql).get()?.sum ?? 0;
+  } finally {
+    db.close();
+  }
+}
+
+/** The sum of the positions that projection has committed. */
+const committed = (): number =>
+  onLog("SELECT sum(next) AS sum FROM offsets WHERE grp = 'projection-service'");
+
+/** Records of markets on all topics; events of the supervisors, a few each retry, are not among them. */
+const records = (): number =>
+  onLog(`SELECT sum(next) AS sum FROM ends JOIN topics ON topics.id = ends.tp / 10000
+         WHERE name LIKE 'ingestion.%' OR name LIKE 'normalized.%' OR name LIKE 'aggregation.%'`);
+
+test(
+  'a start without ClickHouse is a start: 8513 says what is missing, the others work',
+  async () => {
+    await product.ready();
+    const seen = await until('projection says it', async () => {
+      const found = await health('projection');
+      return found.code === 503 && found.cause?.includes('ClickHouse') ? found : null;
+    });
+    expect(seen.cause).toContain('cannot be reached');
+    for (const name of NAMES) {
+      expect((await product.get(name, '/health/live')).status).toBe(200);
+      if (name !== 'projection') expect((await health(name)).code).toBe(200);
+    }
+  },
+  2 * MINUTES,
+);
+
+test(
+  'while it is away input comes to its stop, offsets wait and memory is flat',
+  async () => {
+    let before = -1;
+    await until(
+      'nothing more comes onto the log while projection fails',
+      async () => {
+        const now = records();
+        const still = now > 0 && now === before;
+        before = now;
+        await failuresMore(100);
+        return still;
+      },
+      4 * MINUTES,
+    );
+    expect(product.lines.some((line) => line.event === 'sample_in')).toBe(false);
+    expect(committed()).toBe(0);
+    const atStop = rssMb();
+    await failuresMore(300);
+    console.log(`resident memory: ${Math.round(atStop)} MB at the stop, ${Math.round(rssMb())} MB after it`);
+    expect(rssMb()).toBeLessThan(Math.max(atStop, 600) * GROWTH_MAX);
+    expect(rssMb()).toBeLessThan(RSS_MB_MAX);
+    expect(committed()).toBe(0);
+    expect((await health('projection')).code).toBe(503);
+  },
+  9 * MINUTES,
+);
+
+test(
+  `it goes on by itself, hangs, and loses ${LOST} replies after it has written`,
+  async () => {
+    proxy.turn('pass');
+    await until('rows', () => committed() > 0, 2 * MINUTES);
+    proxy.turn('hang');
+    const hanging = await until('projection says it', async () => {
+      const found = await health('projection');
+      return found.cause?.includes('in time') ? found : null;
+    });
+    expect(hanging.code).toBe(503);
+    expect((await health('normalization')).code).toBe(200);
+    proxy.turn('pass');
+    for (let lost = proxy.lost; proxy.lost < LOST; lost = proxy.lost) {
+      proxy.turn('lose');
+      await until('a reply is lost', () => proxy.lost >= lost + 4, 2 * MINUTES);
+      proxy.turn('pass');
+      const at = committed();
+      await until('progress', () => committed() > at, 2 * MINUTES);
+    }
+    expect(await product.sampleIn()).toMatchObject({ balanced: true });
+    await until('projection is well', async () => (await health('projection')).code === 200);
+    expect(await product.stop()).toBe(0);
+  },
+  9 * MINUTES,
+);
+
+test(
+  'gold is the oracle’s, silver holds each tick once',
+  async () => {
+    const priced = SAMPLE.map(recording).flatMap(readRecording);
+    const clickhouse = clientOf(engine);
+    try {
+      const rows = rowsOf<OracleBar>(clickhouse, 'gold_ohlc_bars');
+      expect(await barDifferences(rows, observe(priced))).toEqual([]);
+      expect(await countOf(clickhouse, 'silver_normalized_market_data')).toBe(priced.length);
+    } finally {
+      await clickhouse.close();
+    }
+  },
+  4 * MINUTES,
+);
