@@ -180,6 +180,8 @@ else {
       8 * MINUTES,
     );
 
+    // It waits for a fault that is drawn by chance, up to minutes: asked for by name.
+    if (process.env.KAFKA_PLAIN !== 'true') return;
     test(
       'with one producer of the client and one send over all partitions, they do not',
       async () => {
