@@ -3,6 +3,7 @@
 
 import type { AggregationOptions, MarketPolicy } from './aggregation-options.ts';
 import { type Bar, rowVersion } from './domain/bar.ts';
+import { hash64 } from './domain/hash.ts';
 import type { Instrument } from './domain/instrument.ts';
 import type { MarketCalendar } from './domain/operating-day.ts';
 import type { MetricValue } from './domain/rolling.ts';
@@ -20,11 +21,6 @@ export interface CurvePoint {
   readonly price: number;
   readonly quantity: number | null;
   readonly revision: number;
-}
-
-/** 16 hex digits. */
-export function hash64(of: string): string {
-  return Bun.hash.xxHash64(of).toString(16).padStart(16, '0');
 }
 
 interface Label {

@@ -7,6 +7,7 @@
 //   validity      1, halved by each validation error and range violation
 
 import type { MarketRules } from './assessment-options.ts';
+import { hash128 } from './domain/hash.ts';
 import { toMs } from './domain/time.ts';
 import { type Anomaly, type QualityScore, SCHEMA_VERSION, type Tick } from './domain/wire.ts';
 import type { Finding } from './finding.ts';
@@ -103,7 +104,7 @@ function textOf(of: unknown, field: string): string | null {
 }
 
 export function anomalyOf(finding: Finding, tick: Tick, tenantId: string, nowMs: number): Anomaly {
-  const id = hash(`anomaly|${tick.event_id}|${finding.type}|${finding.field}|${finding.rule}`);
+  const id = hash128(`anomaly|${tick.event_id}|${finding.type}|${finding.field}|${finding.rule}`);
   const { connector, source } = originOf(tick);
   return {
     event_id: id,
@@ -144,13 +145,4 @@ export function anomalyOf(finding: Finding, tick: Tick, tenantId: string, nowMs:
     metadata: {},
     detected_at: nowMs * 1_000,
   };
-}
-
-/** 32 hex digits. */
-function hash(of: string): string {
-  return digits(of) + digits(`${of}#`);
-}
-
-function digits(of: string): string {
-  return Bun.hash.xxHash64(of).toString(16).padStart(16, '0');
 }

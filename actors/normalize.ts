@@ -4,6 +4,7 @@
 // flagged and not believed.
 
 import { type CalendarNews, readCalendar } from './calendar.ts';
+import { hash64, hash128 } from './domain/hash.ts';
 import { checkInstrument, instrumentId } from './domain/instrument.ts';
 import { isRejection, type Rejection, reject } from './domain/rejection.ts';
 import { toMs } from './domain/time.ts';
@@ -125,9 +126,9 @@ function finish(
     return reject('validation_rule', `strict mode refuses what would be flagged: ${flags.join(', ')}`);
   }
   const id = instrumentId({ market: spec.market, run: draft.run, location: draft.location });
-  const versionHash = hashOf(VALUE_FIELDS.map((field) => draft.values[field] ?? '').join('|'));
+  const versionHash = hash64(VALUE_FIELDS.map((field) => draft.values[field] ?? '').join('|'));
   const identity = `${id}|${draft.startUs}|${draft.tradeId ?? ''}|${draft.publication}|${versionHash}`;
-  const eventId = hashOf(identity) + hashOf(`${identity}#`);
+  const eventId = hash128(identity);
   const run = runOf(spec, draft.run);
   return {
     event_id: eventId,
@@ -181,9 +182,4 @@ function traceOf(record: JsonObject): string | null {
   const { trace_id, event_id } = record;
   if (typeof trace_id === 'string' && TRACE.test(trace_id)) return trace_id;
   return typeof event_id === 'string' && TRACE.test(event_id) ? event_id : null;
-}
-
-/** 16 hex digits. */
-function hashOf(of: string): string {
-  return Bun.hash.xxHash64(of).toString(16).padStart(16, '0');
 }

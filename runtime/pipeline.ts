@@ -21,6 +21,7 @@ import { normalization } from './normalization.ts';
 import type { StageOptions } from './options.ts';
 import { Platform, type RuntimePolicy } from './platform.ts';
 import { ProjectionWriter } from './projection-writer.ts';
+import { APPEND_MAX } from './raw-outputs.ts';
 import { rebuilder } from './rebuilder.ts';
 import { ReplaySource } from './replay-source.ts';
 import { type GroupName, topicSpecs } from './services.ts';
@@ -68,8 +69,6 @@ export interface ReplayWish {
 }
 
 const POLL_MS = 25;
-/** Large, so that what follows works on large batches. */
-const CHUNK_MAX = 10_000;
 const RAW_LAG_MAX = 40_000;
 const ANY_LAG_MAX = 400_000;
 const CURSOR = 'response:';
@@ -116,7 +115,7 @@ export class Pipeline {
   /** Feeds responses; resolves when they are on the log and their calendars are closed, or after a drain. */
   async replay(wish: ReplayWish): Promise<void> {
     const intake = this.intake();
-    const chunkMax = wish.chunkMax ?? CHUNK_MAX;
+    const chunkMax = wish.chunkMax ?? APPEND_MAX;
     const { findFeed } = this.#settings;
     const parse = (feed: Feed, response: Response) => feed.parse(response);
     const source = new ReplaySource(intake, { ...intake, ...wish, chunkMax, findFeed, parse }, intake.parent);

@@ -1,6 +1,7 @@
 // How a connector's records and calendars stand on the log: the one place that says it, for recordings and
 // for live feeds. State of both belongs to one writer, so that a calendar once closed is not closed again.
 
+import { hash64 } from '../actors/domain/hash.ts';
 import type { RawRecord } from '../actors/domain/wire.ts';
 import { SCHEMA_VERSION } from '../actors/domain/wire.ts';
 import { CALENDAR_KEY } from '../actors/router-work.ts';
@@ -8,6 +9,9 @@ import type { Outgoing } from './log/log.ts';
 import { rawTopic } from './services.ts';
 
 export const WRITER = 'connectors';
+
+/** Observations of one append: large, so that what follows works on large batches. */
+export const APPEND_MAX = 10_000;
 
 /** Key of a response's cursor; `id` says which response, or which feed's running total. */
 export function cursorKey(id: string): string {
@@ -36,7 +40,7 @@ export function calendarOutputs(of: {
   readonly partitions: number;
 }): Outgoing[] {
   const { market, run, advanceTo, tenantId } = of;
-  const id = Bun.hash.xxHash64(`calendar|${market}|${run}|${advanceTo}`).toString(16).padStart(16, '0');
+  const id = hash64(`calendar|${market}|${run}|${advanceTo}`);
   const value = JSON.stringify({
     event_id: id,
     trace_id: id,

@@ -1,6 +1,7 @@
 // Joins the rows of one response into observations: one raw record a (run, location, interval) with every
 // component that was found, values verbatim, and a ledger in which each row is used or refused.
 
+import { hash64 } from '../domain/hash.ts';
 import { checkInstrument } from '../domain/instrument.ts';
 import { type Rejection, type RejectionReason, reject } from '../domain/rejection.ts';
 import type { RawRecord } from '../domain/wire.ts';
@@ -143,7 +144,7 @@ export class Joiner {
     const names = Object.keys(values).sort();
     const content = names.map((name) => `${name}=${values[name]}`).join(',');
     const identity = `${this.#market}|${first.run}|${first.location}|${start}|${publication}|${content}`;
-    const id = Bun.hash.xxHash64(identity).toString(16).padStart(16, '0');
+    const id = hash64(identity);
     const { feed, name, sha256 } = { feed: this.#feed, name: this.#response.name, sha256: this.#sha256 };
     return {
       event_id: id,

@@ -17,7 +17,7 @@ import type { Run } from '../../actors/live/run.ts';
 import { addRestart, NO_RESTARTS, type RestartPolicy } from '../../actors/supervision.ts';
 import type { Address } from '../host.ts';
 import type { Feeding, Intake } from '../intake.ts';
-import { calendarOutputs, closedKey, rawOutputs } from '../raw-outputs.ts';
+import { APPEND_MAX, calendarOutputs, closedKey, rawOutputs } from '../raw-outputs.ts';
 import { type BackfillJob, wantedOf } from './backfill.ts';
 import { type RequestParts, request } from './request.ts';
 import type { ConnectorPlan, FeedPlan } from './settings.ts';
@@ -33,7 +33,6 @@ import {
   windowChange,
 } from './store.ts';
 
-const CHUNK_MAX = 10_000;
 const AGAIN_MS = 1_000;
 const WAKE_MS_MAX = HOUR_MS;
 const CRASHES: RestartPolicy = { intensity: 3, periodMs: 300_000 };
@@ -144,7 +143,7 @@ export class LiveFeed implements Feeding {
       name: feed.name,
       settings: this.settings,
       breaker,
-      chunkMax: CHUNK_MAX,
+      chunkMax: APPEND_MAX,
     });
     this.#state = initial;
     this.#address = intake.host.spawn<FeedState, FeedMessage, FeedEffect>({

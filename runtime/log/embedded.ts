@@ -20,6 +20,7 @@ import type {
 } from './log.ts';
 import { LogFault } from './log-fault.ts';
 import { type Opened, openStored } from './stored-batch.ts';
+import { Waiters } from './waiters.ts';
 
 export interface EmbeddedLogOptions {
   readonly dir: string;
@@ -43,7 +44,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): Log {
 class EmbeddedLog implements Log {
   readonly #store: Store;
   readonly #assignments = new Assignments();
-  readonly #waiters = new Set<{ readonly topics: ReadonlySet<string>; wake(): void }>();
+  readonly #waiters = new Waiters();
   readonly #appender: Appender;
   #topics: ReadonlyMap<string, Topic>;
   #closed = false;
@@ -119,16 +120,7 @@ class EmbeddedLog implements Log {
 
   appended(topics: readonly string[], signal: AbortSignal): Promise<void> {
     if (signal.aborted || this.#closed) return Promise.resolve();
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#waiters.delete(waiter);
-        signal.removeEventListener('abort', wake);
-        resolve();
-      };
-      const waiter = { topics: new Set(topics), wake };
-      this.#waiters.add(waiter);
-      signal.addEventListener('abort', wake, { once: true });
-    });
+    return this.#waiters.wait(topics, signal);
   }
 
   /** Records go when they are older than the topic's retention and every group of the topic has read them. */
@@ -154,7 +146,7 @@ class EmbeddedLog implements Log {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const waiter of [...this.#waiters]) waiter.wake();
+    this.#waiters.wakeAll();
     this.#store.close();
   }
 
@@ -274,14 +266,7 @@ class EmbeddedLog implements Log {
   }
 
   #wake(outputs: readonly Outgoing[]): void {
-    const topics = new Set(outputs.map((each) => each.topic));
-    for (const waiter of [...this.#waiters]) {
-      for (const topic of topics) {
-        if (!waiter.topics.has(topic)) continue;
-        waiter.wake();
-        break;
-      }
-    }
+    this.#waiters.wake(new Set(outputs.map((each) => each.topic)));
   }
 
   #open(): void {

@@ -4,20 +4,16 @@
 
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { ends } from './kafka-fetch.ts';
+import { Waiters } from './waiters.ts';
 
 const LOOK_MS = 20;
 const LOOK_MS_IDLE = 80;
 const LOOK_MS_FAILED = 500;
 const IDLE_LOOKS = 50;
 
-interface Waiter {
-  readonly topics: readonly string[];
-  wake(): void;
-}
-
 export class Watch {
   readonly #cluster: KafkaCluster;
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters = new Waiters();
   readonly #seen = new Map<string, number>();
   #looking = false;
   #closed = false;
@@ -28,22 +24,14 @@ export class Watch {
 
   appended(topics: readonly string[], signal: AbortSignal): Promise<void> {
     if (signal.aborted || this.#closed) return Promise.resolve();
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#waiters.delete(waiter);
-        signal.removeEventListener('abort', wake);
-        resolve();
-      };
-      const waiter = { topics, wake };
-      this.#waiters.add(waiter);
-      signal.addEventListener('abort', wake, { once: true });
-      if (!this.#looking) void this.#look();
-    });
+    const woken = this.#waiters.wait(topics, signal);
+    if (!this.#looking) void this.#look();
+    return woken;
   }
 
   close(): void {
     this.#closed = true;
-    for (const waiter of [...this.#waiters]) waiter.wake();
+    this.#waiters.wakeAll();
   }
 
   async #look(): Promise<void> {
@@ -64,7 +52,7 @@ export class Watch {
 
   /** Whether anything moved. */
   async #once(): Promise<boolean> {
-    const waiting = [...this.#waiters];
+    const waiting = this.#waiters.all();
     const topics = [...new Set(waiting.flatMap((each) => each.topics))];
     const partitions = [];
     for (const topic of topics) {
@@ -79,7 +67,7 @@ export class Watch {
       if (end > (this.#seen.get(place) ?? 0)) moved.add(topic);
       this.#seen.set(place, end);
     }
-    for (const waiter of waiting) if (waiter.topics.some((topic) => moved.has(topic))) waiter.wake();
+    this.#waiters.wake(moved, waiting);
     return moved.size > 0;
   }
 }

@@ -81,14 +81,16 @@ for (const [name, tick] of [
   });
 }
 
+/** Hourly ticks of a time that is long past what stays open. */
+const NINE_DAYS_MS = 9 * 24 * 3_600_000;
+const old = hourlyTick.map((each) => ({
+  ...each,
+  startMs: each.startMs - NINE_DAYS_MS,
+  endMs: each.endMs - NINE_DAYS_MS,
+}));
+
 test('what is too old is forwarded, and live and rebuilt rows together equal the whole', () => {
   const rebuilder = refold(options);
-  const day = 24 * 3_600_000;
-  const old = hourlyTick.map((each) => ({
-    ...each,
-    startMs: each.startMs - 9 * day,
-    endMs: each.endMs - 9 * day,
-  }));
   fc.assert(
     fc.property(ticksOf(hourlyTick), ticksOf(old), (fresh, late) => {
       const inOrder = run(
@@ -116,12 +118,6 @@ test('what is too old is forwarded, and live and rebuilt rows together equal the
 
 test('a day that was partly seen before it grew too old is made whole by the rebuilder', () => {
   const rebuilder = refold(options);
-  const day = 24 * 3_600_000;
-  const old = hourlyTick.map((each) => ({
-    ...each,
-    startMs: each.startMs - 9 * day,
-    endMs: each.endMs - 9 * day,
-  }));
   fc.assert(
     fc.property(ticksOf(old), ticksOf(hourlyTick), ticksOf(old), (before, fresh, after) => {
       const all = [...before, ...fresh, ...after];
