@@ -153,6 +153,7 @@ function pipelineOf(of: Launch, log: Log, database: Database, cache: AnswerCache
     {
       roles: new Set(environment.roles),
       markets,
+      connectors: Object.keys(config.connectors.connectors),
       partitions: config.runtime.log.partitions,
       retentionMs: retentionMs(config),
       sinkTimeoutMs: projectionOptions(config).timeoutMs,

@@ -21,7 +21,7 @@ import { normalization } from './normalization.ts';
 import type { StageOptions } from './options.ts';
 import { Platform, type RuntimePolicy } from './platform.ts';
 import { ProjectionWriter } from './projection-writer.ts';
-import { APPEND_MAX } from './raw-outputs.ts';
+import { APPEND_MAX, storedCursors } from './raw-outputs.ts';
 import { rebuilder } from './rebuilder.ts';
 import { ReplaySource } from './replay-source.ts';
 import { type GroupName, topicSpecs } from './services.ts';
@@ -50,6 +50,8 @@ export interface PipelinePorts {
 export interface PipelineSettings {
   readonly roles: ReadonlySet<ServiceName>;
   readonly markets: readonly MarketSpec[];
+  /** Names of the live connectors that are configured, whether they run here or not. */
+  readonly connectors: readonly string[];
   readonly partitions: number;
   readonly retentionMs: number;
   readonly sinkTimeoutMs: number;
@@ -71,7 +73,6 @@ export interface ReplayWish {
 const POLL_MS = 25;
 const RAW_LAG_MAX = 40_000;
 const ANY_LAG_MAX = 400_000;
-const CURSOR = 'response:';
 
 export class Pipeline {
   readonly meter: Meter;
@@ -186,12 +187,9 @@ export class Pipeline {
     return found;
   }
 
-  /** What became of each response ever fed. */
-  async cursors(): Promise<Cursor[]> {
-    const stored = await this.#ports.log.writerState('connectors');
-    const decoder = new TextDecoder();
-    const found = [...stored].filter(([key]) => key.startsWith(CURSOR));
-    return found.map(([, value]): Cursor => JSON.parse(decoder.decode(value)));
+  /** What became of each response ever fed, and the running total of each live feed. */
+  cursors(): Promise<Cursor[]> {
+    return storedCursors(this.#ports.log, this.#settings.connectors);
   }
 
   /** Ledgers of one group, by market. */

@@ -172,3 +172,42 @@ export interface DeadLettersView {
     readonly total: number;
   }>;
 }
+
+export type Json = Readonly<Record<string, unknown>>;
+
+export interface BackfillWish {
+  readonly market: string;
+  readonly run: string;
+  /** Operating days, both included. */
+  readonly from: string;
+  readonly to: string;
+  readonly onlyMissing: boolean;
+}
+
+/** Why something is not done: nothing of that name runs here, it can never be done, or not now. */
+export interface Refused {
+  readonly refused: 'unknown' | 'wrong' | 'refused';
+  readonly message: string;
+  /** What there is instead. */
+  readonly known: readonly string[];
+}
+
+/** Live connectors of this process, with the field names of the wire. Names are those of connectors.yaml. */
+export interface ConnectorsView {
+  /** Of those that run here; empty while recordings are replayed instead. */
+  readonly names: readonly string[];
+  /** Null: none of that name runs here. */
+  connector(name: string): Json | null;
+  health(name: string): { readonly healthy: boolean; readonly body: Json } | null;
+  /** Newest first, at most `limit`. */
+  runs(name: string, limit: number): readonly Json[] | null;
+  /** Remembered on the log before it acts. What is in flight finishes. */
+  turn(name: string, enabled: boolean, reason: string | null): Promise<Json | Refused>;
+  fetchNow(name: string): Json | Refused;
+  /** What of an operating day is on the log, and what of it is missing by name. */
+  completeness(market: string, date: string, run: string | null): Json | Refused;
+  backfills(): readonly Json[];
+  backfill(id: string): Json | null;
+  startBackfill(wish: BackfillWish): Promise<Json | Refused>;
+  cancelBackfill(id: string): Promise<Json | Refused>;
+}

@@ -10,6 +10,8 @@ export const BACKFILL_DAYS_MAX = 1_500;
 
 export interface BackfillJob {
   readonly id: string;
+  /** Whose memory it stands in: a connector that follows this run. */
+  readonly connector: string;
   readonly market: string;
   readonly run: string;
   /** Operating days, both included. */

@@ -5,12 +5,12 @@ import type { MarketSpec } from '../../actors/domain/market.ts';
 import type { FeedSettings } from '../../actors/live/plan.ts';
 import { type Address, branch } from '../host.ts';
 import type { Feeding, Intake } from '../intake.ts';
-import { WRITER } from '../raw-outputs.ts';
+import { writerOf } from '../raw-outputs.ts';
 import { type BackfillJob, type Progress, progressOf, wantedOf } from './backfill.ts';
 import { LiveFeed } from './live-feed.ts';
 import type { RequestParts } from './request.ts';
 import type { ConnectorPlan } from './settings.ts';
-import { jobChange, readJobs, readSwitch, type Switch, switchChange } from './store.ts';
+import { jobChange, lifeChange, readJobs, readSwitch, type Switch, switchChange } from './store.ts';
 
 export interface ConnectorsParts {
   readonly intake: Intake;
@@ -38,13 +38,10 @@ const FINISHED_JOBS_KEPT = 100;
 export class Connectors {
   readonly #parts: ConnectorsParts;
   readonly #connectors = new Map<string, Connector>();
-  /** Of the connectors that this process runs: another process with others has a name of its own. */
-  readonly #writer: string;
   #jobs: readonly BackfillJob[] = [];
 
   constructor(parts: ConnectorsParts) {
     this.#parts = parts;
-    this.#writer = `${WRITER}@${parts.plans.map(({ name }) => name).join('+')}`;
     const { host, parent } = parts.intake;
     for (const plan of parts.plans) {
       const above: Address<never> = host.spawn({ ...branch, name: plan.name, parent });
@@ -54,14 +51,21 @@ export class Connectors {
     }
   }
 
-  /** Reads what the log remembers, and every feed begins. */
+  /** Reads what the log remembers of each, and every feed begins. */
   async start(): Promise<void> {
-    const stored = await this.#parts.intake.log.writerState(this.#writer);
-    this.#jobs = readJobs(stored);
+    const { log, clock } = this.#parts.intake;
+    const jobs: BackfillJob[] = [];
     for (const connector of this.#connectors.values()) {
+      const writer = writerOf(connector.plan.name);
+      // Who asks and then writes is the writer: what an earlier process had under way is over.
+      await log.writerState(writer);
+      await log.append(writer, [], [lifeChange(clock.nowMs())]);
+      const stored = await log.writerState(writer);
+      jobs.push(...readJobs(stored));
       connector.state = readSwitch(stored, connector.plan.name) ?? connector.state;
-      for (const feed of connector.feeds) await feed.start();
     }
+    this.#jobs = jobs.sort((a, b) => a.createdMs - b.createdMs);
+    for (const feed of this.#feeds()) await feed.start();
   }
 
   get all(): readonly Connector[] {
@@ -78,7 +82,7 @@ export class Connectors {
 
   /** For the tree of actors, and the drain. */
   feedings(): readonly Feeding[] {
-    return this.all.flatMap(({ feeds }) => feeds);
+    return this.#feeds();
   }
 
   /** Remembered before it acts. What is in flight finishes. */
@@ -86,7 +90,7 @@ export class Connectors {
     const { log, clock } = this.#parts.intake;
     const nowMs = clock.nowMs();
     const state = { enabled, reason, sinceMs: nowMs };
-    await log.append(this.#writer, [], [switchChange(connector.plan.name, state)]);
+    await log.append(writerOf(connector.plan.name), [], [switchChange(connector.plan.name, state)]);
     connector.state = state;
     for (const feed of connector.feeds) feed.tell({ kind: 'enabled', enabled, nowMs });
     this.#event(connector.plan.name, reason ?? 'asked for', enabled ? 'enabled' : 'disabled');
@@ -118,10 +122,19 @@ export class Connectors {
 
   /** Null: no feed of a connector here follows such a run. */
   async backfill(wish: BackfillWish): Promise<BackfillJob | null> {
-    if (this.#feedsOf(wish).length === 0) return null;
+    const [feed] = this.#feedsOf(wish);
+    if (feed === undefined) return null;
     const nowMs = this.#parts.intake.clock.nowMs();
     const id = crypto.randomUUID();
-    const job: BackfillJob = { ...wish, id, status: 'running', createdMs: nowMs, updatedMs: nowMs };
+    const { connector } = feed;
+    const job: BackfillJob = {
+      ...wish,
+      id,
+      connector,
+      status: 'running',
+      createdMs: nowMs,
+      updatedMs: nowMs,
+    };
     await this.#keep(job);
     this.#event(`${wish.market}:${wish.run}`, `backfill ${wish.from} to ${wish.to}`, `started as ${id}`);
     return job;
@@ -140,9 +153,10 @@ export class Connectors {
     const { log, clock } = this.#parts.intake;
     const kept = { ...job, updatedMs: clock.nowMs() };
     const others = this.#jobs.filter((each) => each.id !== job.id);
-    const over = others.filter((each) => each.status !== 'running').slice(0, -FINISHED_JOBS_KEPT);
+    const beside = others.filter((each) => each.connector === job.connector);
+    const over = beside.filter((each) => each.status !== 'running').slice(0, -FINISHED_JOBS_KEPT);
     const gone = over.map(({ id }) => ({ key: `backfill:${id}`, value: null }));
-    await log.append(this.#writer, [], [jobChange(kept), ...gone]);
+    await log.append(writerOf(job.connector), [], [jobChange(kept), ...gone]);
     this.#jobs = [...others.filter((each) => !over.includes(each)), kept];
     for (const feed of this.#feedsOf(job)) this.#tellWanted(feed);
     return kept;
@@ -160,8 +174,13 @@ export class Connectors {
   }
 
   #feedsOf({ market, run }: Pick<BackfillJob, 'market' | 'run'>): readonly LiveFeed[] {
-    const feeds = this.all.flatMap((each) => each.feeds);
-    return feeds.filter(({ settings }) => settings.market.market === market && settings.source.run === run);
+    return this.#feeds().filter(
+      ({ settings }) => settings.market.market === market && settings.source.run === run,
+    );
+  }
+
+  #feeds(): readonly LiveFeed[] {
+    return this.all.flatMap(({ feeds }) => feeds);
   }
 
   #feed(plan: ConnectorPlan, feed: ConnectorPlan['feeds'][number], parent: Address<never>): LiveFeed {
@@ -169,7 +188,7 @@ export class Connectors {
     const market = plan.market.market;
     const made: LiveFeed = new LiveFeed({
       intake,
-      writer: this.#writer,
+      writer: writerOf(plan.name),
       requests: {
         ...requests,
         requested: (endpoint, seconds) => requested(market, endpoint, seconds),

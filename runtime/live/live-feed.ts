@@ -2,7 +2,7 @@
 // calendar how far its run has come. A crash respawns it from what the log remembers.
 
 import { marketCalendar } from '../../actors/domain/operating-day.ts';
-import { HOUR_MS, toUs } from '../../actors/domain/time.ts';
+import { HOUR_MS } from '../../actors/domain/time.ts';
 import {
   type AppendEffect,
   type FeedEffect,
@@ -12,13 +12,14 @@ import {
   feedStart,
 } from '../../actors/live/feed-actor.ts';
 import type { Choice, FeedSettings } from '../../actors/live/plan.ts';
-import { reached } from '../../actors/live/progress.ts';
+import { horizon } from '../../actors/live/publication.ts';
 import type { Run } from '../../actors/live/run.ts';
 import { addRestart, NO_RESTARTS, type RestartPolicy } from '../../actors/supervision.ts';
 import type { Address } from '../host.ts';
 import type { Feeding, Intake } from '../intake.ts';
-import { APPEND_MAX, calendarOutputs, closedKey, rawOutputs } from '../raw-outputs.ts';
+import { APPEND_MAX, rawOutputs } from '../raw-outputs.ts';
 import { type BackfillJob, wantedOf } from './backfill.ts';
+import { FeedCalendar } from './feed-calendar.ts';
 import { type RequestParts, request } from './request.ts';
 import type { ConnectorPlan, FeedPlan } from './settings.ts';
 import {
@@ -39,7 +40,7 @@ const CRASHES: RestartPolicy = { intensity: 3, periodMs: 300_000 };
 
 export interface LiveFeedParts {
   readonly intake: Intake;
-  /** Whose cursors and records these are on the log: one process writes under a name. */
+  /** Whose cursors and records these are on the log. */
   readonly writer: string;
   readonly requests: Omit<RequestParts, 'connector'>;
   readonly connector: ConnectorPlan;
@@ -58,12 +59,11 @@ export class LiveFeed implements Feeding {
   readonly #key: string;
   readonly #stop = new AbortController();
   readonly #idle: (() => void)[] = [];
+  readonly #calendar: FeedCalendar;
   #address: Address<FeedMessage> | null = null;
   #state: FeedState;
   #crashes = NO_RESTARTS;
   #cancelWake: () => void = () => {};
-  #calendars: Promise<void> = Promise.resolve();
-  #closedTo = 0;
   #broken: string | null = null;
 
   constructor(parts: LiveFeedParts) {
@@ -73,11 +73,19 @@ export class LiveFeed implements Feeding {
     const { retryMs, retryMsMax, market } = connector;
     const calendar = marketCalendar(market.zone);
     this.settings = { ...feed, market, calendar, retryMs, retryMsMax };
+    // What was not told is told with what comes next, or at the next start.
+    this.#calendar = new FeedCalendar(parts.intake, parts.writer, this.settings, (cause) =>
+      this.#event('note', cause, 'the calendar is told later', null),
+    );
     this.#state = this.#initial(new Map());
   }
 
   get path(): string {
     return `connectors/${this.#key}`;
+  }
+
+  get connector(): string {
+    return this.#parts.connector.name;
   }
 
   get state(): FeedState {
@@ -98,11 +106,12 @@ export class LiveFeed implements Feeding {
     if (old.length > 0) await log.append(this.#parts.writer, [], old);
     const kept = new Map(stored);
     for (const { key } of old) kept.delete(key);
-    this.#closedTo = Number(
-      new TextDecoder().decode(stored.get(closedKey(this.#runKey)) ?? new Uint8Array()),
-    );
+    this.#calendar.restore(stored);
     this.runs.splice(0, this.runs.length, ...readRuns(kept, this.#key));
-    this.#spawn(this.#initial(kept));
+    const initial = this.#initial(kept);
+    this.#spawn(initial);
+    const { source, calendar, nodes, daysBack } = this.settings;
+    this.#calendar.look(initial.windows, horizon(source, calendar, nodes, daysBack, clock.nowMs()));
   }
 
   tell(message: FeedMessage): void {
@@ -117,12 +126,8 @@ export class LiveFeed implements Feeding {
     else this.#idle.push(idle.resolve);
     this.tell({ kind: 'drain' });
     this.#stop.abort(new Error('the process drains'));
-    return idle.promise.then(() => this.#calendars);
-  }
-
-  get #runKey(): string {
-    const { market, source } = this.settings;
-    return `${market.market}:${source.run}`;
+    this.#calendar.stop();
+    return idle.promise;
   }
 
   #initial(stored: Stored): FeedState {
@@ -252,38 +257,8 @@ export class LiveFeed implements Feeding {
     if (run.error !== null && run.outcome !== 'no_data') {
       this.#event('note', `${run.outcome}: ${run.error}`, `window ${run.window} is asked again later`, null);
     }
-    const advanceTo = this.#advanceTo(choice);
-    if (advanceTo > this.#closedTo) this.#advance(advanceTo);
+    this.#calendar.look(this.#state.windows, [choice.window]);
     this.#parts.settled();
-  }
-
-  #advanceTo({ window }: Choice): number {
-    const { clock, closeAt } = this.#parts.intake;
-    const { market, source } = this.settings;
-    const found = reached(this.settings, this.#state.windows, window, clock.nowMs());
-    if (found === null) return 0;
-    const endUs = toUs(found.endMs);
-    return found.isDayEnd ? closeAt(market.market, source.run, endUs) : endUs;
-  }
-
-  #advance(advanceTo: number): void {
-    const { log, settled, tenantId, partitions } = this.#parts.intake;
-    const { market, source } = this.settings;
-    this.#closedTo = advanceTo;
-    const outputs = calendarOutputs({
-      market: market.market,
-      run: source.run,
-      advanceTo,
-      tenantId,
-      partitions,
-    });
-    const key = closedKey(this.#runKey);
-    const value = new TextEncoder().encode(String(advanceTo));
-    this.#calendars = this.#calendars
-      .then(() => settled())
-      .then(() => log.append(this.#parts.writer, outputs, [{ key, value }]))
-      // The next one says more than this one would have.
-      .catch((error: unknown) => this.#event('note', String(error), 'the calendar is told later', null));
   }
 
   #event(

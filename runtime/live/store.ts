@@ -1,4 +1,4 @@
-// What the connectors remember on the log, in the writer's state: windows, the running total of rows, the
+// What a connector remembers on the log, in its writer's state: windows, the running total of rows, the
 // history, who is switched off, and backfills. Keys are short paths; values are JSON.
 
 import type { Cursor } from '../../actors/connector.ts';
@@ -112,6 +112,11 @@ export function switchChange(connector: string, of: Switch): StateChange {
 
 export function readSwitch(stored: Stored, connector: string): Switch | null {
   return read<Switch>(stored, `connector:${connector}`);
+}
+
+/** When the process that writes under this name began. */
+export function lifeChange(startedMs: number): StateChange {
+  return change('started', startedMs);
 }
 
 export function jobChange(job: BackfillJob): StateChange {

@@ -76,7 +76,7 @@ export async function liveProcess(of: LiveWorld, plans: readonly ConnectorPlan[]
   });
   const started = connectors.start();
   return {
-    connectors: await until(
+    connectors: await kept(
       world,
       started.then(() => connectors),
     ),
@@ -90,7 +90,7 @@ export async function liveProcess(of: LiveWorld, plans: readonly ConnectorPlan[]
 }
 
 /** Runs the world until a promise is kept. */
-async function until<T>(world: World, promise: Promise<T>): Promise<T> {
+export async function kept<T>(world: World, promise: Promise<T>): Promise<T> {
   const state: { value?: T } = {};
   void promise.then((value) => {
     state.value = value;

@@ -72,6 +72,7 @@ export class Member {
         ...settings,
         roles: new Set(SERVICES.map(({ name }) => name)),
         markets,
+        connectors: [],
         retentionMs: 3_600_000,
         sinkTimeoutMs: of.sinkTimeoutMs,
         findFeed,

@@ -81,6 +81,7 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
     {
       roles: new Set(environment.roles),
       markets,
+      connectors: Object.keys(config.connectors.connectors),
       partitions: config.runtime.log.partitions,
       retentionMs: config.runtime.log.retention_hours * 3_600_000,
       sinkTimeoutMs: 30_000,

@@ -1,0 +1,129 @@
+// A connector's memory belongs to its name: it is the same whatever else CONNECTORS names, over starts.
+// Nothing is asked for twice, nothing stands on the log twice, and the totals of all names are what the
+// topics hold.
+
+import { expect, test } from 'bun:test';
+import { caiso } from '../../actors/feeds/caiso.ts';
+import { findFeed, markets, sources } from '../../actors/feeds/markets.ts';
+import type { ConnectorPlan } from '../../runtime/live/settings.ts';
+import { storedCursors } from '../../runtime/raw-outputs.ts';
+import { rawTopic, topicSpecs } from '../../runtime/services.ts';
+import { Oasis } from '../support/operators/oasis.ts';
+import { seedOf } from '../support/random.ts';
+import { temporaryDirs } from '../support/temporary.ts';
+import { kept, liveProcess } from './live-process.ts';
+import { SimulatedStore } from './simulated-store.ts';
+import { World } from './world.ts';
+
+const HOUR = 3_600_000;
+const START = Date.parse('2026-10-20T18:00:00Z');
+const NODE = 'TH_SP15_GEN-APND';
+
+function plan(name: string, source: string): ConnectorPlan {
+  const found = sources.find((each) => each.name === source);
+  if (found === undefined) throw new Error(source);
+  return {
+    name,
+    market: caiso,
+    description: '',
+    enabled: true,
+    bases: { oasis: 'https://oasis.example/oasisapi' },
+    origins: new Set(['https://oasis.example']),
+    privateAddresses: false,
+    requestIntervalMs: 5_000,
+    timeoutMs: 120_000,
+    bytesMax: 1e9,
+    retryMs: 60_000,
+    retryMsMax: HOUR,
+    historyDays: 400,
+    breaker: { threshold: 5, pauseMs: 60_000, pauseMsMax: 600_000 },
+    feeds: [{ name: 'prices', source: found, nodes: [NODE], daysBack: 3 }],
+  };
+}
+
+const DAM = plan('caiso', 'caiso.dam');
+const RTPD = plan('caiso-rt', 'caiso.rtpd');
+
+function recordsOn(store: SimulatedStore): string[] {
+  const found: string[] = [];
+  for (let partition = 0; partition < 2; partition += 1) {
+    for (const entry of store.entries({ topic: rawTopic('CAISO'), partition })) {
+      if (entry === null) continue;
+      const { data_type, run, interval_start } = JSON.parse(new TextDecoder().decode(entry.value));
+      if (data_type === 'lmp') found.push(`${run}|${interval_start}`);
+    }
+  }
+  return found;
+}
+
+async function totalOf(store: SimulatedStore, names: readonly string[]): Promise<number> {
+  const log = { writerState: async (writer: string) => new Map(store.state(`writer ${writer}`)) };
+  let sum = 0;
+  for (const { rowsRead, rowsUsed, rowsRefused, done } of await storedCursors(log, names)) {
+    expect(rowsRead).toBe(rowsUsed + rowsRefused);
+    sum += done;
+  }
+  return sum;
+}
+
+test('another set of names beside it changes nothing of what a connector remembers', async () => {
+  const world = new World(seedOf('live names'), START);
+  const store = new SimulatedStore(0);
+  for (const spec of topicSpecs(['CAISO'], 2, 24 * HOUR)) store.topics.set(spec.name, spec);
+  const oasis = new Oasis({ versions: (_run, _node, startMs) => [{ outMs: 0, cents: startMs % 97 }] });
+  const asked: string[] = [];
+  const of = {
+    world,
+    store,
+    dir: temporaryDirs('carbon-names')(),
+    registry: { markets, sources, findFeed },
+    answer: (url: URL, nowMs: number) => {
+      asked.push(`${url.searchParams.get('market_run_id')}|${url.searchParams.get('startdatetime')}`);
+      return oasis.answer(url, nowMs);
+    },
+  };
+  const run = async (hours: number): Promise<void> => {
+    const untilMs = world.clock.nowMs() + hours * HOUR;
+    while (world.clock.nowMs() < untilMs && (await world.step()));
+  };
+  const alone = await liveProcess(of, [DAM]);
+  await run(1);
+  const job = { market: 'CAISO', run: 'DAM', from: '2026-10-01', to: '2026-10-02', onlyMissing: true };
+  await kept(world, alone.connectors.backfill(job));
+  const [caisoAlone] = alone.connectors.all;
+  if (caisoAlone === undefined) throw new Error('no connector');
+  await run(1);
+  expect(alone.connectors.jobs().map(({ status }) => status)).toEqual(['done']);
+  await kept(
+    world,
+    alone.connectors.turn(caisoAlone, false, 'maintenance').then(() => true),
+  );
+  const windows = caisoAlone.feeds[0]?.state.windows.size;
+  expect(windows).toBeGreaterThan(5);
+  alone.vanish();
+  const askedBefore = asked.splice(0);
+  expect(askedBefore.some((each) => each.startsWith('DAM'))).toBe(true);
+
+  const both = await liveProcess(of, [DAM, RTPD]);
+  await run(2);
+  const [first] = both.connectors.all;
+  if (first === undefined) throw new Error('no connector');
+  expect(first.state).toMatchObject({ enabled: false, reason: 'maintenance' });
+  expect(first.feeds[0]?.state.windows.size).toBe(windows);
+  expect(both.connectors.jobs().map(({ status, connector }) => [status, connector])).toEqual([
+    ['done', 'caiso'],
+  ]);
+  await kept(
+    world,
+    both.connectors.turn(first, true, null).then(() => true),
+  );
+  await run(2);
+  expect(asked.filter((each) => each.startsWith('DAM'))).toEqual([]);
+  expect(asked.filter((each) => each.startsWith('RTPD')).length).toBeGreaterThan(3);
+  both.vanish();
+
+  const records = recordsOn(store);
+  expect(new Set(records).size).toBe(records.length);
+  expect(records.some((each) => each.startsWith('RTPD'))).toBe(true);
+  expect(await totalOf(store, ['caiso', 'caiso-rt'])).toBe(records.length);
+}, 60_000);
