@@ -29,7 +29,7 @@ COPY sinks sinks
 RUN mkdir /data /logs && chown 10001:10001 /data /logs
 USER 10001:10001
 VOLUME ["/data", "/logs"]
-EXPOSE 8510 8511 8512 8513 8514
+EXPOSE 8510 8511 8512 8513 8514 8515
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["bun", "runtime/cli/health.ts"]
 ENTRYPOINT ["bun", "runtime/main.ts"]

@@ -7,7 +7,10 @@ import type { Finding } from './yaml.ts';
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-export const ROLES = ['normalization', 'enrichment', 'aggregation', 'projection', 'data-quality'] as const;
+/** The services that are stages of the pipeline: all of them are the whole. */
+export const STAGES = ['normalization', 'enrichment', 'aggregation', 'projection', 'data-quality'] as const;
+/** What a process can be; the connectors run within the whole, or alone with a port of their own. */
+export const ROLES = [...STAGES, 'connectors'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** Variables that hold secrets: each may be given as `<NAME>_FILE` instead. */
@@ -22,7 +25,10 @@ export const SECRETS = [
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 
 export interface Environment {
+  /** Services with a port here: the stages, or some of them, and connectors that run apart. */
   readonly roles: readonly Role[];
+  /** Names of connectors.yaml that this process follows live. */
+  readonly connectors: readonly string[];
   readonly dataDir: string;
   readonly configDir: string;
   readonly logDir: string;
@@ -50,6 +56,7 @@ export const PORTS: Readonly<Record<Role, number>> = {
   aggregation: 8512,
   projection: 8513,
   'data-quality': 8514,
+  connectors: 8515,
 };
 
 /** Reads variables one by one and collects what is wrong with them. */
@@ -113,8 +120,10 @@ export function readEnvironment(variables: Variables): {
   const kafka = readKafka(reader);
   const clickhouseUrl = reader.url('CLICKHOUSE_URL', ['http:', 'https:']);
   const cluster = clickhouseCluster(reader);
+  const hosted = roles(reader);
   const environment: Environment = {
-    roles: roles(reader),
+    roles: hosted,
+    connectors: connectors(reader, hosted),
     dataDir: reader.text('DATA_DIR', './data'),
     configDir: reader.text('CONFIG_DIR', './configs'),
     logDir: reader.text('LOG_DIR', './logs'),
@@ -139,12 +148,6 @@ export function readEnvironment(variables: Variables): {
 
 /** Variables of the design that this version does not serve: refused where silence would mislead. */
 function notYet(reader: Reader): void {
-  if (reader.text('CONNECTORS', '') !== '') {
-    reader.wrong(
-      'CONNECTORS',
-      'this version has no live feeds: unset it, and feed recordings by `bun run replay`',
-    );
-  }
   if (!['', '1'].includes(reader.text('PARALLELISM', ''))) {
     reader.warn('PARALLELISM', 'one worker is used: to scale, start more processes on KAFKA_BROKERS');
   }
@@ -175,9 +178,9 @@ function roles(reader: Reader): readonly Role[] {
   const unknown = named.filter((each) => each !== 'all' && !ROLES.some((role) => role === each));
   if (unknown.length > 0) {
     reader.wrong('ROLE', `unknown: ${unknown.join(', ')}; expected all, or some of ${ROLES.join(', ')}`);
-    return ROLES;
+    return STAGES;
   }
-  if (named.includes('all') || ROLES.every((role) => named.includes(role))) return ROLES;
+  if (named.includes('all') || STAGES.every((role) => named.includes(role))) return STAGES;
   if (reader.text('KAFKA_BROKERS', '') === '') {
     const part = `'${named.join(',')}' is a part of the services, and one process owns a data directory`;
     reader.wrong('ROLE', `${part}: services apart need KAFKA_BROKERS`);
@@ -185,6 +188,18 @@ function roles(reader: Reader): readonly Role[] {
     reader.wrong('ROLE', 'services apart share one ClickHouse: set CLICKHOUSE_URL');
   }
   return ROLES.filter((role) => named.includes(role));
+}
+
+/** Names as connectors.yaml has them; whether it has them is not for a variable to know. */
+function connectors(reader: Reader, hosted: readonly Role[]): readonly string[] {
+  const text = reader.text('CONNECTORS', '').toLowerCase();
+  const names = [...new Set(text.split(',').map((each) => each.trim()))].filter((each) => each !== '');
+  if (hosted.includes('connectors') && names.length === 0) {
+    reader.wrong('CONNECTORS', 'ROLE=connectors follows what this names: set it, such as caiso,miso');
+  }
+  if (hosted === STAGES || hosted.includes('connectors')) return names;
+  if (names.length > 0) reader.warn('CONNECTORS', 'has no effect: ROLE does not name connectors');
+  return [];
 }
 
 function logLevel(reader: Reader): Environment['logLevel'] {

@@ -150,12 +150,11 @@ function partitionOf(platform: Platform, slotKey: string): Partition | undefined
 
 function tree(parts: InspectionParts): TreeNode {
   const { platform } = parts;
-  const feeds = parts.connectors().map((each) => leaf(each.path, 'feed', each.state.phase, null));
   const sinks = parts.sinks().map((each) => leaf(`sinks/${each.name}`, 'sink', each.state, null));
   const nodes = [
     marketsNode(platform),
     servicesNode(platform),
-    branch('connectors', 'connector', feeds, null),
+    connectorsNode(parts.connectors()),
     branch('sinks', 'sink', sinks, null),
   ];
   return branch('root', 'root', nodes, null);
@@ -190,6 +189,18 @@ function servicesNode(platform: Platform): TreeNode {
     return { ...node, state: groups.every((each) => each.ready) ? 'running' : 'restoring' };
   });
   return branch('services', 'root', services, null);
+}
+
+/** Live feeds stand below the connector of their market, recordings below the root of all. */
+function connectorsNode(feeds: readonly Feeding[]): TreeNode {
+  const nodes: TreeNode[] = [];
+  const below = Map.groupBy(feeds, ({ path }) => path.split('/').slice(0, -1).join('/'));
+  for (const [path, of] of below) {
+    const leaves = of.map((each) => leaf(each.path, 'feed', each.state.phase, null));
+    if (path === 'connectors') nodes.push(...leaves);
+    else nodes.push(branch(path, 'connector', leaves, null));
+  }
+  return branch('connectors', 'connector', nodes, null);
 }
 
 function leaf(path: string, kind: TreeNode['kind'], state: string, budget: number | null): TreeNode {

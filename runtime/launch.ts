@@ -13,6 +13,8 @@ import { systemClock, systemDraw } from './clock.ts';
 import { Database } from './database.ts';
 import { EventLog } from './events.ts';
 import { AnswerCache } from './http/answer-cache.ts';
+import type { Connectors } from './live/connectors.ts';
+import { openConnectors } from './live/open-connectors.ts';
 import type { Log } from './log/log.ts';
 import { LogFault } from './log/log-fault.ts';
 import { type Loggers, logEvent } from './logging.ts';
@@ -22,8 +24,8 @@ import { runtimePolicy } from './options.ts';
 import { Pipeline } from './pipeline.ts';
 import { eventsTopic, TOPIC } from './services.ts';
 import type { Prepared } from './startup.ts';
-import type { Telemetry } from './telemetry.ts';
-import type { ServiceName, SupervisorEvent } from './views.ts';
+import type { ConnectorTelemetry, Telemetry } from './telemetry.ts';
+import type { StageName, SupervisorEvent } from './views.ts';
 
 const RETRY_MS = 1_000;
 
@@ -33,7 +35,8 @@ export interface Launch {
   readonly opened: OpenedLog;
   readonly loggers: Loggers;
   readonly events: EventLog;
-  readonly telemetry: ReadonlyMap<ServiceName, Telemetry>;
+  readonly telemetry: ReadonlyMap<StageName, Telemetry>;
+  readonly connectorTelemetry: ConnectorTelemetry;
   readonly exhausted: (cause: string) => void;
 }
 
@@ -41,6 +44,8 @@ export interface Launched {
   readonly pipeline: Pipeline;
   readonly database: Database;
   readonly cache: AnswerCache;
+  /** Of CONNECTORS; none while recordings are replayed. */
+  readonly connectors: Connectors;
   readonly log: Log;
   close(): Promise<void>;
 }
@@ -82,13 +87,16 @@ export async function launch(of: Launch): Promise<Launched> {
     });
     const cache = answerCache(of);
     const pipeline = pipelineOf(of, log, database, cache);
+    const secret = () => null;
+    const connectors = openConnectors(pipeline.intake(), of.prepared.plans, of.connectorTelemetry, secret);
+    pipeline.sources.push(...connectors.feedings());
     const close = async (): Promise<void> => {
       await events.close();
       await cache.close();
       await database.close();
       await log.close();
     };
-    return { pipeline, database, cache, log, close };
+    return { pipeline, database, cache, connectors, log, close };
   } catch (error) {
     await log.close();
     throw error;
@@ -138,7 +146,7 @@ function pipelineOf(of: Launch, log: Log, database: Database, cache: AnswerCache
       sink: database.sink,
       record: events.record,
       committed: (service, work, seconds) => committed(of, service, work, seconds),
-      extracted: (market, records) => telemetry.get('normalization')?.extracted(market, records),
+      extracted: (market, records) => of.connectorTelemetry.extracted(market, records),
       wrote: (topic, { millis }, keys) => {
         projection?.written(topic, millis);
         const kind = KIND_OF_TOPIC[topic];
@@ -165,7 +173,7 @@ function pipelineOf(of: Launch, log: Log, database: Database, cache: AnswerCache
 }
 
 /** Metrics of a commit, and one event a batch for what it refused. */
-function committed({ telemetry, events }: Launch, service: ServiceName, work: Work, seconds: number): void {
+function committed({ telemetry, events }: Launch, service: StageName, work: Work, seconds: number): void {
   const metrics = telemetry.get(service);
   metrics?.batch(seconds);
   if (service === 'projection' && work.batch.topic === TOPIC.enriched) {

@@ -6,11 +6,12 @@ import manifest from '../package.json' with { type: 'json' };
 import { systemClock } from './clock.ts';
 import type { EventLog } from './events.ts';
 import { eventLog, type Launched, launch } from './launch.ts';
+import { startConnectors } from './live/open-connectors.ts';
 import { openLoggers } from './logging.ts';
 import { openLog } from './open-log.ts';
 import { openPorts, type Ports } from './ports.ts';
 import { takeSample } from './sample.ts';
-import { SERVICES } from './services.ts';
+import { CONNECTORS, SERVICES } from './services.ts';
 import {
   EXIT_CONFIG,
   EXIT_EXHAUSTED,
@@ -28,10 +29,10 @@ const TTY = process.stdout.isTTY === true;
 
 const USAGE = `usage: bun run start
 
-Runs the services on 8510–8514 and replays the recorded sample once. Settings are variables, described in
-README.md under "Variables":
+Runs the services on 8510–8514 and replays the recorded sample once, or with CONNECTORS=caiso,miso follows
+the operators live. Settings are variables, described in README.md under "Variables":
   DATA_DIR (./data)  CONFIG_DIR (./configs)  LOG_DIR (./logs)  HOST (127.0.0.1)
-  PORT_NORMALIZATION … PORT_DATA_QUALITY (8510–8514)
+  PORT_NORMALIZATION … PORT_DATA_QUALITY (8510–8514)  PORT_CONNECTORS (8515, ROLE=connectors)
   CLICKHOUSE_URL (unset: embedded)  REDIS_URL (unset: in this process)  ADMIN_TOKEN  LOG_LEVEL (info)
 Others: bun run replay --help, bun run doctor --help`;
 
@@ -62,7 +63,7 @@ async function main(): Promise<void> {
     startedMs,
   });
   voice.say('start', `Carbon ingestion ${manifest.version}, data in ${environment.dataDir}`, {
-    lines: SERVICES.flatMap(({ name, description }) => {
+    lines: [...SERVICES, CONNECTORS].flatMap(({ name, description }) => {
       const at = ports.urlOf(name);
       return at === null ? [] : [`${at}  ${name.padEnd(14)} ${description}`];
     }),
@@ -78,6 +79,7 @@ async function main(): Promise<void> {
     loggers,
     events,
     telemetry: ports.telemetry,
+    connectorTelemetry: ports.connectorTelemetry,
     exhausted: (cause) => giveUp(cause, logger, events),
   });
   const stop = onSignals(launched, ports, draining, voice);
@@ -90,7 +92,8 @@ async function main(): Promise<void> {
   const restored = instruments === 0 ? '' : `, ${number(instruments)} instruments restored`;
   voice.say('ready', `ready in ${seconds.toFixed(1)} s${restored}`, { fields: { seconds, instruments } });
   keepRetention(launched);
-  // A part of the services has no connectors: the whole feeds it.
+  if (environment.connectors.length > 0) return await followLive(launched, voice, stop);
+  // A part of the services has nobody to feed it here: the whole replays the sample.
   if (environment.roles.length < SERVICES.length) return;
   await takeSample({
     pipeline: launched.pipeline,
@@ -100,6 +103,22 @@ async function main(): Promise<void> {
     voice,
     stop,
   });
+}
+
+async function followLive(
+  { connectors, pipeline }: Launched,
+  voice: Voice,
+  stop: AbortSignal,
+): Promise<void> {
+  await startConnectors(connectors, pipeline.intake(), stop);
+  if (stop.aborted) return;
+  const lines = connectors.all.map(({ plan, feeds, state }) => {
+    const what = feeds.map(({ settings }) => settings.source.run).join(', ');
+    const off = state.enabled ? '' : `: disabled, ${state.reason ?? 'by connectors.yaml'}`;
+    return `${plan.name.padEnd(8)} ${what}${off}`;
+  });
+  const fields = { connectors: connectors.all.map(({ plan }) => plan.name) };
+  voice.say('live', 'following live; GET /connectors tells how it goes', { lines, fields });
 }
 
 /** The steps that led here belong on the topic too, if the log still takes them. */

@@ -26,7 +26,7 @@ import { rebuilder } from './rebuilder.ts';
 import { ReplaySource } from './replay-source.ts';
 import { type GroupName, topicSpecs } from './services.ts';
 import { slotMaker } from './slot-maker.ts';
-import type { RecordEvent, ServiceName } from './views.ts';
+import type { RecordEvent, ServiceName, StageName } from './views.ts';
 
 export interface PipelinePorts {
   readonly host: Host;
@@ -38,7 +38,7 @@ export interface PipelinePorts {
   readonly sink: Sink;
   readonly record: RecordEvent;
   /** After each commit. */
-  readonly committed: (service: ServiceName, work: Work, seconds: number) => void;
+  readonly committed: (service: StageName, work: Work, seconds: number) => void;
   /** Raw records of a market that a connector put on the log. */
   readonly extracted: (market: string, records: number) => void;
   readonly wrote: (topic: string, receipt: Receipt, keys: () => ReadonlySet<string>) => void;
@@ -91,7 +91,7 @@ export class Pipeline {
     this.#connectors = ports.host.spawn({ ...branch, name: 'connectors', parent: null });
     const platformPorts = {
       ...ports,
-      progress: (service: ServiceName, work: Work, seconds: number) => {
+      progress: (service: StageName, work: Work, seconds: number) => {
         this.meter.batch(service, work);
         ports.committed(service, work, seconds);
       },

@@ -34,7 +34,7 @@ import {
 } from './services.ts';
 import type { MakeSlot } from './slot-maker.ts';
 import { StartCounter } from './start-counter.ts';
-import type { RecordEvent, ServiceName } from './views.ts';
+import type { RecordEvent, ServiceName, StageName } from './views.ts';
 
 export interface RuntimePolicy {
   readonly tenantId: string;
@@ -70,7 +70,7 @@ export interface PlatformPorts {
   readonly log: Log;
   readonly record: RecordEvent;
   /** After a commit: what a service did. */
-  readonly progress: (service: ServiceName, work: Work, seconds: number) => void;
+  readonly progress: (service: StageName, work: Work, seconds: number) => void;
   /** The ladder ended: the process must leave. */
   readonly exhausted: (cause: string) => void;
 }

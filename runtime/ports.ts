@@ -5,6 +5,7 @@ import { readdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { markets } from '../actors/feeds/markets.ts';
 import { systemClock } from './clock.ts';
+import { connectorsService } from './connectors-service.ts';
 import { deadLettersView } from './dead-letters.ts';
 import type { EventLog } from './events.ts';
 import { isLoopback } from './http/access.ts';
@@ -13,17 +14,19 @@ import { type Listening, serve } from './http/serve.ts';
 import { serviceApp, startingApp } from './http/service-app.ts';
 import { actorsView } from './inspection.ts';
 import type { Launched } from './launch.ts';
+import { connectorsView } from './live/connectors-view.ts';
 import type { Loggers } from './logging.ts';
 import type { OpenedLog } from './open-log.ts';
 import { projectionOptions } from './options/projection.ts';
 import { type ServiceParts, serviceView, specOf } from './service-views.ts';
-import { SERVICES } from './services.ts';
+import { CONNECTORS, type PortSpec, SERVICES } from './services.ts';
 import type { Prepared } from './startup.ts';
-import { type Disk, ProcessTelemetry, Telemetry } from './telemetry.ts';
-import type { EventKind, ServiceName, ServiceView, SupervisorEvent } from './views.ts';
+import { ConnectorTelemetry, type Disk, ProcessTelemetry, Telemetry } from './telemetry.ts';
+import type { EventKind, ServiceName, ServiceView, StageName, SupervisorEvent } from './views.ts';
 
 export interface Ports {
-  readonly telemetry: ReadonlyMap<ServiceName, Telemetry>;
+  readonly telemetry: ReadonlyMap<StageName, Telemetry>;
+  readonly connectorTelemetry: ConnectorTelemetry;
   /** Counts an event of the supervisors. */
   counted(event: SupervisorEvent): void;
   /** Address of a service, such as `http://127.0.0.1:8510`; null when it is not hosted here. */
@@ -64,33 +67,31 @@ interface Now {
 
 /** Opens the ports of the roles. Throws PortInUse when one is taken; those already open are closed again. */
 export async function openPorts(settings: PortsSettings): Promise<Ports> {
-  const { prepared, loggers, version } = settings;
+  const { prepared, version } = settings;
   const { environment } = prepared.config;
   const open = new Map<ServiceName, Open>();
-  const telemetry = new Map<ServiceName, Telemetry>();
+  const telemetry = new Map<StageName, Telemetry>();
+  const connectorTelemetry = new ConnectorTelemetry(markets.map(({ market }) => market));
   const now: Now = { running: null, opened: null };
   const whole = new ProcessTelemetry(() => lookAt(now.running, environment.dataDir));
   const stop = async (): Promise<void> => {
     await Promise.all([...open.values()].map((each) => each.listening.stop()));
   };
+  const add = (spec: PortSpec, view: ServiceView): void => {
+    open.set(spec.name, openPort(settings, spec, view));
+  };
   try {
-    for (const { name, description } of SERVICES.filter((each) => environment.roles.includes(each.name))) {
-      const metrics = new Telemetry(name, whole);
-      for (const { market } of markets) metrics.extracted(market, 0);
+    for (const spec of SERVICES.filter((each) => environment.roles.includes(each.name))) {
+      const { name } = spec;
+      const feeding = name === 'normalization' ? connectorTelemetry : null;
+      const metrics = new Telemetry(name, whole, feeding);
       telemetry.set(name, metrics);
-      const port = environment.ports[name];
-      const view = serviceView(name, partsOf(settings, metrics, port, now));
-      const appSettings = {
-        logger: loggers(name),
-        adminToken: environment.adminToken,
-        loopback: isLoopback(environment.host),
-      };
-      const variable = `PORT_${name.replaceAll('-', '_').toUpperCase()}`;
-      const app = startingApp(appSettings, view, version);
-      const listening = serve(app, environment.host, port, variable);
-      open.set(name, { view, settings: appSettings, listening });
-      const url = urlOf(environment.host, listening.port);
-      loggers(name).info({ event: 'listening', url, message: description });
+      const parts = partsOf(settings, environment.ports[name], now);
+      add(spec, serviceView(name, { ...parts, telemetry: metrics }));
+    }
+    if (environment.roles.includes('connectors')) {
+      const parts = partsOf(settings, environment.ports.connectors, now);
+      add(CONNECTORS, connectorsService(parts, connectorTelemetry, whole));
     }
   } catch (error) {
     await stop();
@@ -98,6 +99,7 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
   }
   return {
     telemetry,
+    connectorTelemetry,
     counted({ kind, service }) {
       whole.event(kind);
       if (!FAILURES.has(kind)) return;
@@ -114,6 +116,7 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
     ready(running, events) {
       now.running = running;
       const inspection = inspectionOf(running, events, prepared.config.runtime.log.partitions);
+      const connectors = connectorsView(running.connectors, systemClock);
       for (const { view: service, listening, settings: appSettings } of open.values()) {
         const app = serviceApp({
           settings: appSettings,
@@ -121,6 +124,7 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
           version,
           running,
           inspection,
+          connectors,
           limits: projectionOptions(prepared.config).limits,
           thresholds: prepared.config.quality.quality_thresholds,
           nowMs: systemClock.nowMs,
@@ -130,6 +134,21 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
     },
     stop,
   };
+}
+
+/** One port, which answers that it is starting. */
+function openPort(
+  { prepared, loggers, version }: PortsSettings,
+  { name, description }: PortSpec,
+  view: ServiceView,
+): Open {
+  const { host, ports, adminToken } = prepared.config.environment;
+  const settings = { logger: loggers(name), adminToken, loopback: isLoopback(host) };
+  const variable = `PORT_${name.replaceAll('-', '_').toUpperCase()}`;
+  const listening = serve(startingApp(settings, view, version), host, ports[name], variable);
+  const url = urlOf(host, listening.port);
+  loggers(name).info({ event: 'listening', url, message: description });
+  return { view, settings, listening };
 }
 
 /** What the metrics of the process ask at each scrape. */
@@ -155,17 +174,15 @@ function diskOf(dir: string): Disk | null {
 
 function partsOf(
   { prepared, version, draining, startedMs }: PortsSettings,
-  telemetry: Telemetry,
   port: number,
   now: Now,
-): ServiceParts {
+): Omit<ServiceParts, 'telemetry'> {
   const { environment, runtime, projection, connectors, contacts } = prepared.config;
   const { clickhouse } = environment;
   return {
     running: () => now.running,
     opened: () => now.opened,
     draining,
-    telemetry,
     startedMs,
     nowMs: systemClock.nowMs,
     redisTarget: environment.redisUrl === null ? null : new URL(environment.redisUrl).host,

@@ -84,6 +84,6 @@ function howToGoOn(urlOf: SampleParts['urlOf']): string[] {
   lines.push(
     'Your own recordings:  stop this (Ctrl-C), then bun run replay <files or folders> --data <DATA_DIR>',
   );
-  lines.push('Live feeds are not in this version.');
+  lines.push('Live feeds:           stop this, then CONNECTORS=caiso,miso bun run start');
   return lines;
 }

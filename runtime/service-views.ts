@@ -3,19 +3,22 @@
 // somebody else cannot.
 
 import { anomalyCounts, scoreSummaries, validationErrors } from '../sinks/quality-queries.ts';
+import { operators, trouble } from './connectors-service.ts';
 import type { Database } from './database.ts';
 import type { AnswerCache } from './http/answer-cache.ts';
+import type { Connectors } from './live/connectors.ts';
 import type { OpenedLog } from './open-log.ts';
 import type { Partition } from './partition.ts';
 import type { Pipeline } from './pipeline.ts';
 import { type GroupName, SERVICES, type ServiceSpec } from './services.ts';
 import type { Scrape, Telemetry } from './telemetry.ts';
-import type { DependencyView, HealthView, ServiceName, ServiceView } from './views.ts';
+import type { DependencyView, HealthView, ServiceView, StageName } from './views.ts';
 
 export interface Running {
   readonly pipeline: Pipeline;
   readonly database: Database;
   readonly cache: AnswerCache;
+  readonly connectors: Connectors;
 }
 
 export interface ServiceParts {
@@ -66,7 +69,7 @@ function qualityReader(nowMs: () => number): (of: Database) => Promise<Quality> 
   };
 }
 
-export function serviceView(name: ServiceName, parts: ServiceParts): ServiceView {
+export function serviceView(name: StageName, parts: ServiceParts): ServiceView {
   const spec = specOf(name);
   const quality = qualityReader(parts.nowMs);
   const groups: readonly GroupName[] =
@@ -108,7 +111,7 @@ export function serviceView(name: ServiceName, parts: ServiceParts): ServiceView
   };
 }
 
-export function specOf(name: ServiceName): ServiceSpec {
+export function specOf(name: StageName): ServiceSpec {
   const found = SERVICES.find((each) => each.name === name);
   if (found === undefined) throw new Error(`no service ${name}`);
   return found;
@@ -151,10 +154,11 @@ async function health(
   if (redis?.status === 'down') return view('degraded', redis.cause);
   const quarantined = quarantinedIn(spec.group, running.pipeline);
   if (quarantined > 0) return view('degraded', `${quarantined} instruments are in quarantine: GET /actors`);
-  return view('healthy', null);
+  const fed = spec.name === 'normalization' ? trouble(operators(running.connectors, parts.nowMs())) : null;
+  return fed === null ? view('healthy', null) : view('degraded', fed);
 }
 
-async function logOf(parts: ServiceParts): Promise<DependencyView | null> {
+export async function logOf(parts: Pick<ServiceParts, 'opened'>): Promise<DependencyView | null> {
   const opened = parts.opened();
   if (opened === null) return null;
   const cause = await opened.log.health();
@@ -164,10 +168,11 @@ async function logOf(parts: ServiceParts): Promise<DependencyView | null> {
 
 async function dependenciesOf(
   spec: ServiceSpec,
-  { database, cache }: Running,
+  { database, cache, connectors }: Running,
   parts: ServiceParts,
 ): Promise<Record<string, DependencyView>> {
   const found: Record<string, DependencyView> = {};
+  if (spec.name === 'normalization') Object.assign(found, operators(connectors, parts.nowMs()));
   if (spec.name === 'projection' || spec.name === 'data-quality') found.clickhouse = await database.health();
   if (spec.name === 'projection') {
     const down = await cache.health();

@@ -3,7 +3,7 @@
 
 import type { Destination } from '../actors/stage.ts';
 import type { TopicSpec } from './log/log.ts';
-import type { ServiceName } from './views.ts';
+import type { ServiceName, StageName } from './views.ts';
 
 export const TOPIC: Readonly<Record<Destination, string>> = {
   ticks: 'normalized.market.ticks.v1',
@@ -39,11 +39,16 @@ export type GroupName =
   | 'data-quality-service'
   | 'projection-service';
 
-export interface ServiceSpec {
+/** What has a port. */
+export interface PortSpec {
   readonly name: ServiceName;
   readonly port: number;
-  readonly group: GroupName;
   readonly description: string;
+}
+
+export interface ServiceSpec extends PortSpec {
+  readonly name: StageName;
+  readonly group: GroupName;
   readonly inputs: (markets: readonly string[]) => readonly string[];
   readonly deadLetters: string;
 }
@@ -99,6 +104,13 @@ export const SERVICES: readonly ServiceSpec[] = [
     deadLetters: DEAD_LETTERS_TICKS,
   },
 ];
+
+/** Has a port of its own only where it runs apart from the whole. */
+export const CONNECTORS: PortSpec = {
+  name: 'connectors',
+  port: 8515,
+  description: 'what the operators publish → raw records',
+};
 
 export const PARKING_GROUPS: readonly GroupName[] = [
   'enrichment-service',

@@ -1,19 +1,22 @@
 // What can refuse a start: the configuration, a directory, a port, the engine. Each refusal says what, where
 // and what to do; the process leaves with 78 (EX_CONFIG) and its last line is JSON.
 
-import { feeds, markets } from '../actors/feeds/markets.ts';
+import { feeds, findFeed, markets, sources } from '../actors/feeds/markets.ts';
 import type { Environment } from '../configs/environment.ts';
 import { type Config, loadConfig } from '../configs/load.ts';
 import type { Finding } from '../configs/yaml.ts';
 import { Fault } from '../sinks/sink.ts';
 import { whyUnwritable } from './directories.ts';
 import { ListenRefused, PortInUse } from './http/serve.ts';
+import { type ConnectorPlan, connectorPlans, type Registry } from './live/settings.ts';
 import { LogFault } from './log/log-fault.ts';
 import { unsupported } from './options/unsupported.ts';
 import { type StageOptions, stageOptions } from './options.ts';
 
 export const EXIT_CONFIG = 78;
 export const EXIT_EXHAUSTED = 70;
+
+export const REGISTRY: Registry = { markets, sources, findFeed };
 
 export interface Refusal {
   /** `configuration`, `data_directory`, `log_directory`, `port`, `address`, `clickhouse`. */
@@ -34,18 +37,17 @@ export interface Prepared {
   readonly stages: StageOptions;
   readonly hash: string;
   readonly warnings: readonly string[];
+  /** Of the connectors that run here. */
+  readonly plans: readonly ConnectorPlan[];
 }
 
 /** Reads and checks the configuration. Throws StartRefused with every finding. */
 export function prepare(variables: Readonly<Record<string, string | undefined>>): Prepared {
   const loaded = loadConfig(variables, markets);
-  if (!loaded.ok) {
-    const count = loaded.findings.length;
-    const things = count === 1 ? 'thing is' : 'things are';
-    const hint = `${count} ${things} wrong with the configuration: correct all and start again`;
-    throw new StartRefused({ check: 'configuration', hint, findings: loaded.findings });
-  }
+  if (!loaded.ok) throw configurationRefused(loaded.findings);
   const { config, hash } = loaded;
+  const { plans, findings } = livePlans(config);
+  if (findings.length > 0) throw configurationRefused(findings);
   const stages = stageOptions(config, markets);
   const warnings = [
     ...loaded.warnings.map((each) => sentence(each)),
@@ -56,7 +58,18 @@ export function prepare(variables: Readonly<Record<string, string | undefined>>)
       stages,
     ),
   ];
-  return { config, stages, hash, warnings };
+  return { config, stages, hash, warnings, plans };
+}
+
+/** What CONNECTORS names, as connectors.yaml has it. */
+export function livePlans(config: Config): ReturnType<typeof connectorPlans> {
+  return connectorPlans(config.connectors, config.environment.connectors, REGISTRY);
+}
+
+function configurationRefused(findings: readonly Finding[]): StartRefused {
+  const things = findings.length === 1 ? 'thing is' : 'things are';
+  const hint = `${findings.length} ${things} wrong with the configuration: correct all and start again`;
+  return new StartRefused({ check: 'configuration', hint, findings });
 }
 
 /** Refuses a start that could not write its data or its logs. Throws StartRefused. */

@@ -1,11 +1,12 @@
-// Metrics in Prometheus terms: the owner of prom-client. A registry for each service port with what that
+// Metrics in Prometheus terms. A registry for each service port with what that
 // service does, and one for the process, which every port shows. Labels are bounded (markets, kinds, topics,
 // partitions), never instruments. Counts that commit with the batches are read from the ledgers at a scrape,
 // so a restart goes on counting where it was.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Run } from '../actors/live/run.ts';
 import type { PartitionLag } from './log/log.ts';
-import { EVENT_KINDS, type EventKind, type LedgerView, type ServiceName } from './views.ts';
+import { EVENT_KINDS, type EventKind, type LedgerView, type StageName } from './views.ts';
 
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
@@ -31,8 +32,9 @@ export interface MarketQuality {
 /** Metrics of one service. */
 export class Telemetry {
   readonly #registry = new Registry();
-  readonly #service: ServiceName;
+  readonly #service: StageName;
   readonly #process: ProcessTelemetry;
+  readonly #connectors: ConnectorTelemetry | null;
   readonly #records: Counter;
   readonly #latency: Histogram;
   readonly #errors: Counter;
@@ -40,9 +42,10 @@ export class Telemetry {
   readonly #imbalance: Gauge;
   readonly #own: Own;
 
-  constructor(service: ServiceName, process: ProcessTelemetry) {
+  constructor(service: StageName, process: ProcessTelemetry, connectors: ConnectorTelemetry | null = null) {
     this.#service = service;
     this.#process = process;
+    this.#connectors = connectors;
     const registers = [this.#registry];
     const stage = service.replaceAll('-', '_');
     this.#records = new Counter({
@@ -96,10 +99,6 @@ export class Telemetry {
     this.#own.written?.observe({ topic }, millis / 1_000);
   }
 
-  extracted(market: string, records: number): void {
-    this.#own.extracted?.inc({ market }, records);
-  }
-
   /** The text of `/metrics`, format 0.0.4. */
   async text(scrape: Scrape): Promise<string> {
     this.#lag.reset();
@@ -121,7 +120,8 @@ export class Telemetry {
     }
     invalid?.reset();
     for (const { market, rule, n } of scrape.invalid) invalid?.inc({ market, rule }, n);
-    return `${await this.#registry.metrics()}\n${await this.#process.text()}`;
+    const fed = this.#connectors === null ? '' : `${await this.#connectors.text()}\n`;
+    return `${await this.#registry.metrics()}\n${fed}${await this.#process.text()}`;
   }
 
   #ledger(market: string, ledger: LedgerView): void {
@@ -138,7 +138,6 @@ export class Telemetry {
 
 /** What only some services have. */
 interface Own {
-  readonly extracted?: Counter;
   readonly endToEnd?: Histogram;
   readonly written?: Histogram;
   readonly cacheRatio?: Gauge;
@@ -148,21 +147,11 @@ interface Own {
   readonly invalid?: Counter;
 }
 
-function ownMetrics(service: ServiceName, registers: Registry[]): Own {
+function ownMetrics(service: StageName, registers: Registry[]): Own {
   const gauge = (name: string, help: string, labelNames: string[]) =>
     new Gauge({ name, help, labelNames, registers });
   const seconds = (name: string, help: string, labelNames: string[], buckets: number[]) =>
     new Histogram({ name, help, labelNames, buckets, registers });
-  if (service === 'normalization') {
-    const help = 'Raw records put on the log by connectors since the start of the process';
-    const extracted = new Counter({
-      name: 'connector_records_extracted_total',
-      help,
-      labelNames: ['market'],
-      registers,
-    });
-    return { extracted };
-  }
   if (service === 'projection') {
     const cacheRemoved = new Counter({
       name: 'cache_invalidations_total',
@@ -261,4 +250,50 @@ export class ProcessTelemetry {
     }
     return this.#registry.metrics();
   }
+}
+
+// On the port of normalization, or on the connectors' own.
+export class ConnectorTelemetry {
+  readonly #registry = new Registry();
+  readonly #extracted: Counter;
+  readonly #seconds: Histogram;
+  readonly #runs: Counter;
+
+  constructor(markets: readonly string[]) {
+    const registers = [this.#registry];
+    this.#extracted = new Counter({
+      name: 'connector_records_extracted_total',
+      help: 'Raw records put on the log by connectors since the start of the process',
+      labelNames: ['market'],
+      registers,
+    });
+    for (const market of markets) this.#extracted.inc({ market }, 0);
+    this.#seconds = new Histogram({
+      name: 'connector_request_seconds',
+      help: 'From a request to the last byte of its answer, without waiting for a turn',
+      labelNames: ['market', 'endpoint'],
+      buckets: [...SECONDS, 120],
+      registers,
+    });
+    this.#runs = new Counter({
+      name: 'connector_runs_total',
+      help: 'Windows asked for, by feed and what became of it',
+      labelNames: ['market', 'feed', 'outcome'],
+      registers,
+    });
+  }
+
+  extracted(market: string, records: number): void {
+    this.#extracted.inc({ market }, records);
+  }
+
+  requested(market: string, endpoint: string, seconds: number): void {
+    this.#seconds.observe({ market, endpoint }, seconds);
+  }
+
+  ran(market: string, { feed, outcome }: Run): void {
+    this.#runs.inc({ market, feed, outcome });
+  }
+
+  readonly text = () => this.#registry.metrics();
 }

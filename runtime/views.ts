@@ -5,7 +5,9 @@
 import type { DeadLetter } from '../actors/domain/wire.ts';
 import type { PartitionLag } from './log/log.ts';
 
-export type ServiceName = 'normalization' | 'enrichment' | 'aggregation' | 'projection' | 'data-quality';
+/** Services that are stages of the pipeline. */
+export type StageName = 'normalization' | 'enrichment' | 'aggregation' | 'projection' | 'data-quality';
+export type ServiceName = StageName | 'connectors';
 
 export type DependencyStatus = 'up' | 'down' | 'degraded' | 'embedded';
 

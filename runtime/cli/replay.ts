@@ -15,6 +15,7 @@ import { openLog } from '../open-log.ts';
 import { fileResponses, listRecordings, type Unreadable } from '../recordings.ts';
 import { TOPIC } from '../services.ts';
 import { EXIT_CONFIG, EXIT_EXHAUSTED, prepare, printRefusal, refusalOf, StartRefused } from '../startup.ts';
+import { ConnectorTelemetry } from '../telemetry.ts';
 import { humanVoice, machineVoice, terminal, type Voice } from '../terminal.ts';
 import { UsageError } from './arguments.ts';
 import { failedFiles, type ReplaySummary, reportLines } from './replay-report.ts';
@@ -24,7 +25,7 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
 const EXIT_INTERRUPTED = 130;
 /** A replay has a log of its own, whatever the running services use. */
-const ALONE = { ROLE: 'all', KAFKA_BROKERS: '' };
+const ALONE = { ROLE: 'all', KAFKA_BROKERS: '', CONNECTORS: '' };
 const ANY_PORT = { CLICKHOUSE_HTTP_PORT: '0', CLICKHOUSE_TCP_PORT: '0' };
 
 async function main(wish: Wish): Promise<number> {
@@ -63,8 +64,8 @@ async function replayIn(wish: Wish, dataDir: string): Promise<number> {
   };
   const stop = onSignals(voice);
   const opened = openLog(prepared.config, environment, () => {});
-  const telemetry = new Map();
-  const launched = await launch({ prepared, environment, opened, loggers, events, telemetry, exhausted });
+  const metrics = { telemetry: new Map(), connectorTelemetry: new ConnectorTelemetry([]) };
+  const launched = await launch({ prepared, environment, opened, loggers, events, ...metrics, exhausted });
   let summary: ReplaySummary;
   try {
     await launched.database.migrate();

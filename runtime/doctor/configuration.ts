@@ -4,7 +4,7 @@
 import { markets } from '../../actors/feeds/markets.ts';
 import { readEnvironment, SECRETS, type Variables } from '../../configs/environment.ts';
 import { loadConfig } from '../../configs/load.ts';
-import { prepare, sentence } from '../startup.ts';
+import { livePlans, prepare, sentence } from '../startup.ts';
 import { type Line, line, type Patient } from './check.ts';
 
 export interface Examined {
@@ -21,6 +21,10 @@ export function examine(variables: Variables): Examined {
     const failures = loaded.findings.map((each) => line('fail', nameOf(each.where), sentence(each)));
     const warnings = loaded.warnings.map((each) => line('warn', nameOf(each.where), sentence(each)));
     return { patient, lines: [...failures, ...warnings] };
+  }
+  const live = livePlans(loaded.config).findings;
+  if (live.length > 0) {
+    return { patient, lines: live.map((each) => line('fail', nameOf(each.where), sentence(each))) };
   }
   const warnings = prepare(variables).warnings.map((each) => line('warn', 'configuration', each));
   const read = `${environment.configDir}: every file is read, hash ${loaded.hash}`;

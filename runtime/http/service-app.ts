@@ -9,10 +9,12 @@ import {
 import type { QueryKind } from '../../sinks/queries.ts';
 import { goldRows, stats } from '../../sinks/queries.ts';
 import type { Running } from '../service-views.ts';
-import type { ServiceView } from '../views.ts';
+import type { ConnectorsView, ServiceView } from '../views.ts';
 import { type App, type AppSettings, newApp } from './app.ts';
+import { backfillRoutes } from './backfill-routes.ts';
 import { baseRoutes } from './base-routes.ts';
 import { cacheRoutes } from './cache-routes.ts';
+import { connectorRoutes } from './connector-routes.ts';
 import { type InspectionViews, inspectionRoutes } from './inspection-routes.ts';
 import { qualityRoutes } from './quality-routes.ts';
 import { queryRoutes } from './query-routes.ts';
@@ -34,6 +36,7 @@ export interface ServiceAppParts {
   readonly version: string;
   readonly running: Running;
   readonly inspection: InspectionViews;
+  readonly connectors: ConnectorsView;
   readonly limits: Readonly<Record<QueryKind, number>>;
   readonly thresholds: QualityThresholds;
   readonly nowMs: () => number;
@@ -45,6 +48,8 @@ export function serviceApp(parts: ServiceAppParts): App {
   const app = newApp(parts.settings);
   baseRoutes(app, service, parts.version);
   inspectionRoutes(app, parts.inspection);
+  connectorRoutes(app, parts.connectors);
+  backfillRoutes(app, parts.connectors);
   if (service.name === 'projection') {
     queryRoutes(app, {
       rows: (query) => goldRows(clickhouse, query),

@@ -2,6 +2,7 @@
 // nothing else: how far it is follows from the windows, so it goes on after any restart and is never counted
 // twice.
 
+import { DAY_MS } from '../../actors/domain/time.ts';
 import type { FeedSettings, States, Wanted } from '../../actors/live/plan.ts';
 import { isDone, stateOf } from '../../actors/live/plan.ts';
 import { daysBetween } from '../../actors/live/publication.ts';
@@ -21,6 +22,24 @@ export interface BackfillJob {
   readonly status: 'running' | 'done' | 'cancelled';
   readonly createdMs: number;
   readonly updatedMs: number;
+}
+
+/** Why nothing of it can come; null when some may. */
+export function outOfReach(
+  { from, to, run }: Pick<BackfillJob, 'from' | 'to' | 'run'>,
+  feeds: readonly FeedSettings[],
+  nowMs: number,
+): string | null {
+  const reasons = feeds.map(({ calendar, source }) => {
+    const first = calendar.day(from);
+    const last = calendar.day(to);
+    if (first === null || last === null) return `there is no operating day ${first === null ? from : to}`;
+    if (first.startMs > nowMs + DAY_MS) return `${from} has not come yet`;
+    const oldestMs = source.oldestMs(nowMs);
+    if (oldestMs === null || last.endMs > oldestMs) return null;
+    return `the operator keeps ${run} from ${calendar.dayOf(oldestMs).date} on: ${to} is gone`;
+  });
+  return reasons.every((each) => each !== null) ? (reasons[0] ?? null) : null;
 }
 
 /** The windows of a job for one feed. */

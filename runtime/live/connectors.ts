@@ -3,9 +3,11 @@
 
 import type { MarketSpec } from '../../actors/domain/market.ts';
 import type { FeedSettings } from '../../actors/live/plan.ts';
+import type { Run } from '../../actors/live/run.ts';
 import { type Address, branch } from '../host.ts';
 import type { Feeding, Intake } from '../intake.ts';
 import { writerOf } from '../raw-outputs.ts';
+import type { BackfillWish } from '../views.ts';
 import { type BackfillJob, type Progress, progressOf, wantedOf } from './backfill.ts';
 import { LiveFeed } from './live-feed.ts';
 import type { RequestParts } from './request.ts';
@@ -17,6 +19,8 @@ export interface ConnectorsParts {
   readonly requests: Omit<RequestParts, 'connector' | 'requested'>;
   readonly plans: readonly ConnectorPlan[];
   readonly requested: (market: string, endpoint: string, seconds: number) => void;
+  /** A window was asked for, and its answer is on the log. */
+  readonly ran: (market: string, run: Run) => void;
 }
 
 export interface Connector {
@@ -25,20 +29,13 @@ export interface Connector {
   state: Switch;
 }
 
-export interface BackfillWish {
-  readonly market: string;
-  readonly run: string;
-  readonly from: string;
-  readonly to: string;
-  readonly onlyMissing: boolean;
-}
-
 const FINISHED_JOBS_KEPT = 100;
 
 export class Connectors {
   readonly #parts: ConnectorsParts;
   readonly #connectors = new Map<string, Connector>();
   #jobs: readonly BackfillJob[] = [];
+  #started = false;
 
   constructor(parts: ConnectorsParts) {
     this.#parts = parts;
@@ -66,6 +63,11 @@ export class Connectors {
     }
     this.#jobs = jobs.sort((a, b) => a.createdMs - b.createdMs);
     for (const feed of this.#feeds()) await feed.start();
+    this.#started = true;
+  }
+
+  get started(): boolean {
+    return this.#started;
   }
 
   get all(): readonly Connector[] {
@@ -111,7 +113,7 @@ export class Connectors {
 
   progress(job: BackfillJob): Progress {
     const nowMs = this.#parts.intake.clock.nowMs();
-    const all = this.#feedsOf(job).map((feed) =>
+    const all = this.feedsOf(job).map((feed) =>
       progressOf(wantedOf(job, feed.settings), feed.settings, feed.state.windows, nowMs),
     );
     return {
@@ -122,7 +124,7 @@ export class Connectors {
 
   /** Null: no feed of a connector here follows such a run. */
   async backfill(wish: BackfillWish): Promise<BackfillJob | null> {
-    const [feed] = this.#feedsOf(wish);
+    const [feed] = this.feedsOf(wish);
     if (feed === undefined) return null;
     const nowMs = this.#parts.intake.clock.nowMs();
     const id = crypto.randomUUID();
@@ -158,7 +160,7 @@ export class Connectors {
     const gone = over.map(({ id }) => ({ key: `backfill:${id}`, value: null }));
     await log.append(writerOf(job.connector), [], [jobChange(kept), ...gone]);
     this.#jobs = [...others.filter((each) => !over.includes(each)), kept];
-    for (const feed of this.#feedsOf(job)) this.#tellWanted(feed);
+    for (const feed of this.feedsOf(job)) this.#tellWanted(feed);
     return kept;
   }
 
@@ -173,7 +175,7 @@ export class Connectors {
     );
   }
 
-  #feedsOf({ market, run }: Pick<BackfillJob, 'market' | 'run'>): readonly LiveFeed[] {
+  feedsOf({ market, run }: Pick<BackfillJob, 'market' | 'run'>): readonly LiveFeed[] {
     return this.#feeds().filter(
       ({ settings }) => settings.market.market === market && settings.source.run === run,
     );
@@ -198,7 +200,10 @@ export class Connectors {
       parent,
       jobs: (settings) => this.#running(settings),
       enabled: () => this.find(plan.name)?.state.enabled ?? plan.enabled,
-      settled: () => this.#settled(made),
+      settled: (run) => {
+        this.#parts.ran(market, run);
+        this.#settled(made);
+      },
     });
     return made;
   }

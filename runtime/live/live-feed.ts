@@ -49,7 +49,7 @@ export interface LiveFeedParts {
   /** Backfills that are under way. */
   readonly jobs: (settings: FeedSettings) => readonly BackfillJob[];
   readonly enabled: () => boolean;
-  readonly settled: () => void;
+  readonly settled: (run: Run) => void;
 }
 
 export class LiveFeed implements Feeding {
@@ -84,6 +84,10 @@ export class LiveFeed implements Feeding {
     return `connectors/${this.#key}`;
   }
 
+  get name(): string {
+    return this.#parts.feed.name;
+  }
+
   get connector(): string {
     return this.#parts.connector.name;
   }
@@ -99,6 +103,7 @@ export class LiveFeed implements Feeding {
 
   /** Reads what the log remembers and begins. */
   async start(): Promise<void> {
+    if (this.#address !== null) return;
     const { log, clock } = this.#parts.intake;
     const stored = await log.writerState(this.#parts.writer);
     const oldestMs = clock.nowMs() - this.#parts.connector.historyDays * 24 * HOUR_MS;
@@ -258,7 +263,7 @@ export class LiveFeed implements Feeding {
       this.#event('note', `${run.outcome}: ${run.error}`, `window ${run.window} is asked again later`, null);
     }
     this.#calendar.look(this.#state.windows, [choice.window]);
-    this.#parts.settled();
+    this.#parts.settled(run);
   }
 
   #event(

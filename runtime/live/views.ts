@@ -3,16 +3,15 @@
 
 import { DAY_MS } from '../../actors/domain/time.ts';
 import type { Window } from '../../actors/feeds/source.ts';
-import { circuit } from '../../actors/live/breaker.ts';
+import { circuit, opensMs } from '../../actors/live/breaker.ts';
 import { intervalMsOf, missing } from '../../actors/live/coverage.ts';
 import { stateOf } from '../../actors/live/plan.ts';
 import { publishedMs } from '../../actors/live/publication.ts';
 import type { Run } from '../../actors/live/run.ts';
+import type { Json } from '../views.ts';
 import type { BackfillJob } from './backfill.ts';
 import type { Connector, Connectors } from './connectors.ts';
 import type { LiveFeed } from './live-feed.ts';
-
-export type Json = Readonly<Record<string, unknown>>;
 
 const GAPS_SHOWN = 200;
 
@@ -62,7 +61,7 @@ export function connectorView(connector: Connector, nowMs: number): Json {
     request_interval_ms: plan.requestIntervalMs,
     feeds: feeds.map((feed) => ({
       name: feed.settings.source.name,
-      feed: feed.path.split('/').at(-1),
+      feed: feed.name,
       run: feed.settings.source.run,
       nodes: feed.settings.nodes,
       days_back: feed.settings.daysBack,
@@ -74,7 +73,7 @@ export function connectorView(connector: Connector, nowMs: number): Json {
 function feedHealth(feed: LiveFeed, nowMs: number): Json {
   const { breaker, phase, lastSuccessMs } = feed.state;
   const last = feed.runs.at(-1);
-  const good = feed.runs.findLast((run) => ['response', 'partial', 'no_data'].includes(run.outcome));
+  const good = goodRun(feed);
   return {
     state: feed.broken === null ? phase : 'down',
     circuit: circuit(breaker, nowMs),
@@ -89,7 +88,10 @@ function feedHealth(feed: LiveFeed, nowMs: number): Json {
 
 export type Status = 'healthy' | 'degraded' | 'unhealthy' | 'disabled';
 
-/** Unhealthy: nothing of it works; degraded: some of it does not. */
+/**
+ * Unhealthy: no feed has had an answer to its last request, and some wait for that; degraded: some of it does
+ * not work.
+ */
 export function healthOf(
   connector: Connector,
   nowMs: number,
@@ -99,7 +101,7 @@ export function healthOf(
   const failing = feeds.filter((feed) => feed.state.breaker.failures > 0);
   const status: Status = !state.enabled
     ? 'disabled'
-    : bad.length === feeds.length
+    : bad.length > 0 && new Set([...bad, ...failing]).size === feeds.length
       ? 'unhealthy'
       : failing.length > 0 || bad.length > 0
         ? 'degraded'
@@ -114,20 +116,58 @@ export function healthOf(
     body: {
       name: plan.name,
       status,
-      cause: state.enabled ? (worst?.runs.at(-1)?.error ?? null) : state.reason,
+      cause: causeOf(connector, nowMs),
       last_success: successes.sort().at(-1) ?? null,
       consecutive_failures: worst?.state.breaker.failures ?? 0,
       circuit:
         circuits.find((each) => each === 'open') ?? circuits.find((each) => each !== 'closed') ?? 'closed',
       source_latency_ms: latencies.length === 0 ? null : Math.max(...latencies),
-      feeds: Object.fromEntries(feeds.map((feed, n) => [feed.path.split('/').at(-1), said[n]])),
+      feeds: Object.fromEntries(feeds.map((feed, n) => [feed.name, said[n]])),
     },
   };
 }
 
+/** Why it is not healthy, in a sentence for who is woken at night; null when it is. */
+export function causeOf(connector: Connector, nowMs: number): string | null {
+  const { feeds, state } = connector;
+  const by = state.reason === null ? '' : `: ${state.reason}`;
+  if (!state.enabled) return `disabled since ${iso(state.sinceMs)}${by}`;
+  const failing = feeds.filter((feed) => feed.broken !== null || feed.state.breaker.failures > 0);
+  if (failing.length === 0) return null;
+  const which =
+    failing.length === feeds.length ? 'no feed' : `not ${failing.map(({ name }) => name).join(', ')}`;
+  const [first] = failing;
+  const why = first?.broken ?? first?.runs.at(-1)?.error ?? 'no answer';
+  const opens = failing
+    .map((feed) => opensMs(feed.state.breaker))
+    .filter((ms) => Number.isFinite(ms) && ms > nowMs);
+  const next = opens.length === 0 ? '' : `; asked again at ${iso(Math.min(...opens))}`;
+  const since = lastGood(connector);
+  const good = since === null ? 'no answer since the start of its history' : `last good answer ${since}`;
+  return `${which} gets its prices (${why}); ${good}${next}`;
+}
+
+function lastGood({ feeds }: Connector): string | null {
+  const times = feeds.map((feed) => feed.state.lastSuccessMs ?? goodRun(feed)?.endedMs ?? 0);
+  return iso(Math.max(0, ...times));
+}
+
+function goodRun(feed: LiveFeed): Run | undefined {
+  return feed.runs.findLast((run) => ['response', 'partial', 'no_data'].includes(run.outcome));
+}
+
 /** What of an operating day is on the log, feed by feed; null when the market has no such day. */
-export function completenessView(of: Connectors, market: string, date: string, nowMs: number): Json | null {
-  const feeds = of.all.filter(({ plan }) => plan.market.market === market).flatMap((each) => each.feeds);
+export function completenessView(
+  of: Connectors,
+  market: string,
+  date: string,
+  nowMs: number,
+  run: string | null = null,
+): Json | null {
+  const feeds = of.all
+    .filter(({ plan }) => plan.market.market === market)
+    .flatMap((each) => each.feeds)
+    .filter(({ settings }) => run === null || settings.source.run === run);
   const [first] = feeds;
   if (first === undefined || first.settings.calendar.day(date) === null) return null;
   const runs = feeds.map((feed) => dayOf(feed, date, nowMs));
@@ -169,7 +209,7 @@ function dayOf(feed: LiveFeed, date: string, nowMs: number): Day {
     }
   }
   return {
-    feed: feed.path.split('/').at(-1),
+    feed: feed.name,
     run: source.run,
     nodes,
     summary: `${present} of ${expected}`,

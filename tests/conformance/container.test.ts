@@ -99,7 +99,7 @@ describe('Dockerfile', () => {
 
 describe('docker-compose.yml', () => {
   test('has a service for each role and for each server', () => {
-    const outside = ['clickhouse', 'connectors', 'kafka', 'redis'];
+    const outside = ['clickhouse', 'kafka', 'redis'];
     expect(Object.keys(compose().services).sort()).toEqual([...ROLES, ...outside].sort());
   });
 

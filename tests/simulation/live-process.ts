@@ -64,6 +64,7 @@ export async function liveProcess(of: LiveWorld, plans: readonly ConnectorPlan[]
     intake,
     plans,
     requested: () => {},
+    ran: () => {},
     requests: {
       registry,
       fetch: fetchIn(of),

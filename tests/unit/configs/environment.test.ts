@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ROLES, readEnvironment, SECRETS, type Variables } from '../../../configs/environment.ts';
+import { readEnvironment, SECRETS, STAGES, type Variables } from '../../../configs/environment.ts';
 
 const SECRET = 'hunter2-very-secret';
 
@@ -18,7 +18,8 @@ test('nothing set is the embedded default', () => {
   const { environment, findings, warnings } = readEnvironment({});
   expect([findings, warnings]).toEqual([[], []]);
   expect(environment).toMatchObject({
-    roles: ROLES,
+    roles: STAGES,
+    connectors: [],
     host: '127.0.0.1',
     ports: {
       normalization: 8510,
@@ -26,6 +27,7 @@ test('nothing set is the embedded default', () => {
       aggregation: 8512,
       projection: 8513,
       'data-quality': 8514,
+      connectors: 8515,
     },
     clickhouse: { kind: 'embedded', httpPort: 8123, tcpPort: 9000 },
     redisUrl: null,
@@ -95,15 +97,37 @@ test('two services on one port are told apart', () => {
 
 test('a part of the services without brokers is refused', () => {
   const message = expect.stringContaining('services apart need KAFKA_BROKERS');
-  for (const role of ROLES) expect(wrong({ ROLE: role })).toEqual({ ROLE: message });
+  for (const role of STAGES) expect(wrong({ ROLE: role })).toEqual({ ROLE: message });
   expect(wrong({ ROLE: 'normalization,enrichment' })).toEqual({ ROLE: message });
   for (const all of [
     'all',
-    ROLES.join(','),
+    STAGES.join(','),
     'ALL',
     ' data_quality,projection,aggregation,enrichment,normalization',
   ])
     expect(wrong({ ROLE: all })).toEqual({});
+});
+
+test('connectors run within the whole, or alone with a port of their own', () => {
+  const read = (variables: Variables) => readEnvironment(variables).environment;
+  expect(read({ CONNECTORS: ' caiso, MISO,caiso,' })).toMatchObject({
+    roles: STAGES,
+    connectors: ['caiso', 'miso'],
+  });
+  const apart = { KAFKA_BROKERS: 'kafka:9092', CLICKHOUSE_URL: 'http://clickhouse:8123' };
+  expect(read({ ...apart, ROLE: 'connectors', CONNECTORS: 'miso' })).toMatchObject({
+    roles: ['connectors'],
+    connectors: ['miso'],
+  });
+  expect(wrong({ ...apart, ROLE: 'connectors' })).toEqual({
+    CONNECTORS: expect.stringContaining('set it, such as caiso,miso'),
+  });
+  const beside = readEnvironment({ ...apart, ROLE: 'enrichment', CONNECTORS: 'miso' });
+  expect([beside.findings, beside.environment.connectors]).toEqual([[], []]);
+  expect(beside.warnings.map(({ key }) => key)).toEqual(['CONNECTORS']);
+  expect(wrong({ ROLE: 'connectors', CONNECTORS: 'caiso' })).toEqual({
+    ROLE: expect.stringContaining('services apart need KAFKA_BROKERS'),
+  });
 });
 
 test('a misspelt role is named beside good ones', () => {
