@@ -4,8 +4,9 @@
 
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readEnvironment } from '../../configs/environment.ts';
+import { type Environment, readEnvironment } from '../../configs/environment.ts';
 import { processVariables } from '../../configs/load.ts';
+import { urlOf } from '../ports.ts';
 import { EXIT_CONFIG, printRefusal, refusalOf } from '../startup.ts';
 import { UsageError } from './arguments.ts';
 import { type Entry, entryView, type Inventory, readInventory } from './connectors/inventory.ts';
@@ -28,7 +29,8 @@ const USAGE = `usage: bun run ops connectors <command> [name] [options]
   enable NAME           switches it on in the running process
   disable NAME          switches it off; what is in flight finishes
     --reason TEXT       why; it is remembered and shown
-    --url URL           of the process (default: HOST and PORT_CONNECTORS); ADMIN_TOKEN is sent when set
+    --url URL           of the process (default: HOST with PORT_CONNECTORS, then PORT_NORMALIZATION)
+  ADMIN_TOKEN is sent along when it is set
   --json                one JSON document on standard output
 CONFIG_DIR says where connectors.yaml is.
 Exit: 0 done, valid, passed; 1 not so; 64 wrong usage; 78 the environment or the configuration is wrong.`;
@@ -44,8 +46,7 @@ async function main(wish: Wish): Promise<number> {
   }
   const { command, name } = wish;
   if (command === 'enable' || command === 'disable') {
-    const url = wish.url ?? `http://${reachable(environment.host)}:${environment.ports.connectors}`;
-    const remote = { url: url.replace(/\/$/, ''), adminToken: environment.adminToken };
+    const remote = { urls: urlsOf(wish, environment), adminToken: environment.adminToken };
     const answered = await switchConnector(remote, name ?? '', command, wish.reason);
     if (!answered.ok) return failed(answered.why);
     return say(wish, answered.body, [`${name} is ${command}d`], 0);
@@ -104,11 +105,16 @@ function names(entries: readonly Entry[]): string {
   return entries.map((each) => each.name).join(', ');
 }
 
+/** Connectors have a port of their own where they run apart; in a whole process every port answers. */
+function urlsOf({ url }: Wish, { host, ports }: Environment): string[] {
+  if (url !== null) return [url.replace(/\/$/, '')];
+  return [ports.connectors, ports.normalization].map((port) => urlOf(reachable(host), port));
+}
+
 /** A port that is open to all is asked on this machine. */
 function reachable(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
-  if (host === '::') return '[::1]';
-  return host.includes(':') ? `[${host}]` : host;
+  return host === '::' ? '::1' : host;
 }
 
 try {

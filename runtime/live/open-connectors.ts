@@ -14,7 +14,7 @@ import { hostLimiter } from './host-limiter.ts';
 import type { ConnectorPlan } from './settings.ts';
 
 /** Shared by every process of this machine, whatever its data directory. */
-const TURNS = join(tmpdir(), 'carbon-ingestion-turns');
+export const TURNS = join(tmpdir(), 'carbon-ingestion-turns');
 const AGAIN_MS = 1_000;
 
 export function openConnectors(

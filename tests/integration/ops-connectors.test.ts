@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { command } from '../support/command.ts';
 import { configDir, edited, SHIPPED, textOf } from '../support/config-dir.ts';
 import { type Answer, Oasis, oasisError, throttlePage } from '../support/operators/oasis.ts';
-import { productEnvironment, temporaryDirectory } from '../support/product.ts';
+import { Product, productEnvironment, temporaryDirectory } from '../support/product.ts';
 
 const root = resolve(import.meta.dir, '../..');
 const place = temporaryDirectory();
@@ -176,8 +176,38 @@ function cut(): Answer {
   return { ...whole, body: whole.body.subarray(0, 60) };
 }
 
+test('disable and enable switch the connector of the process that runs, with a reason', async () => {
+  await using standIn = operator(null);
+  await using product = new Product({ env: { ...standIn.env, CONNECTORS: 'caiso' } });
+  await product.ready();
+  const url = product.url('normalization', '');
+  const off = await script(
+    'connector_manager',
+    {},
+    'disable',
+    'caiso',
+    '--reason',
+    'bad prices',
+    '--url',
+    url,
+  );
+  expect([off.code, off.output]).toEqual([0, 'caiso is disabled\n']);
+  const shown = await product.json('normalization', '/connectors/caiso');
+  expect(shown).toMatchObject({ enabled: false, reason: 'bad prices' });
+  expect((await ops({}, 'enable', 'caiso', '--url', url)).code).toBe(0);
+  expect(await product.json('normalization', '/connectors/caiso')).toMatchObject({ enabled: true });
+  const unknown = await ops({}, 'disable', 'ercot', '--reason', 'none', '--url', url);
+  expect([unknown.code, unknown.errors]).toEqual([1, expect.stringContaining("no connector 'ercot'")]);
+}, 60_000);
+
 test('enable and disable tell what to do when nothing runs', async () => {
-  const said = await ops({ PORT_CONNECTORS: '1' }, 'disable', 'caiso', '--reason', 'bad prices');
+  const said = await ops(
+    { PORT_CONNECTORS: '1', PORT_NORMALIZATION: '2' },
+    'disable',
+    'caiso',
+    '--reason',
+    'bad prices',
+  );
   expect(said.code).toBe(1);
   expect(said.errors).toContain('nothing answers at http://127.0.0.1:1');
   expect(said.errors).toContain('CONNECTORS=');

@@ -1,11 +1,11 @@
 // Every connector of connectors.yaml with what it follows and what is wrong with it. One that is wrong is an
 // entry like the others. Nothing is asked of anybody.
 
-import { feeds, findFeed, markets, sources } from '../../../actors/feeds/markets.ts';
+import { feeds } from '../../../actors/feeds/markets.ts';
 import { type NamedSection, readConnectorSections } from '../../../configs/connector-sections.ts';
 import type { Finding } from '../../../configs/yaml.ts';
 import { type ConnectorPlan, connectorPlans, type Registry } from '../../live/settings.ts';
-import { sentence } from '../../startup.ts';
+import { REGISTRY, sentence } from '../../startup.ts';
 
 export interface Entry {
   readonly name: string;
@@ -26,8 +26,6 @@ export interface Inventory {
   /** Of the file as a whole. */
   readonly problems: readonly string[];
 }
-
-export const REGISTRY: Registry = { markets, sources, findFeed };
 
 export function readInventory(configDir: string, registry: Registry = REGISTRY): Inventory {
   const { sections, findings } = readConnectorSections(configDir);

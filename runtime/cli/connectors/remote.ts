@@ -2,8 +2,8 @@
 // there. What went wrong is said with what to do about it.
 
 export interface Remote {
-  /** Such as `http://127.0.0.1:8515`. */
-  readonly url: string;
+  /** Such as `http://127.0.0.1:8515`; the first that answers is asked. Never empty. */
+  readonly urls: readonly string[];
   readonly adminToken: string | null;
 }
 
@@ -14,35 +14,36 @@ export type Answered =
 const ANSWER_MS_MAX = 10_000;
 
 export async function switchConnector(
-  remote: Remote,
+  { urls, adminToken }: Remote,
   name: string,
   to: 'enable' | 'disable',
   reason: string | null,
 ): Promise<Answered> {
-  const url = `${remote.url}/connectors/${encodeURIComponent(name)}/${to}`;
-  const authorization = remote.adminToken === null ? {} : { authorization: `Bearer ${remote.adminToken}` };
-  let answer: Response;
-  try {
-    answer = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...authorization },
-      body: JSON.stringify(reason === null ? {} : { reason }),
-      signal: AbortSignal.timeout(ANSWER_MS_MAX),
-    });
-  } catch (error) {
-    return { ok: false, why: unreachable(remote, error) };
+  const authorization = adminToken === null ? {} : { authorization: `Bearer ${adminToken}` };
+  const silent: string[] = [];
+  for (const base of urls) {
+    const url = `${base}/connectors/${encodeURIComponent(name)}/${to}`;
+    try {
+      const answer = await fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...authorization },
+        body: JSON.stringify(reason === null ? {} : { reason }),
+        signal: AbortSignal.timeout(ANSWER_MS_MAX),
+      });
+      return answered(url, answer.status, await answer.text());
+    } catch (error) {
+      silent.push(`${base} (${error instanceof Error ? error.message : String(error)})`);
+    }
   }
-  const text = await answer.text();
-  const body = objectOf(text);
-  if (answer.ok && body !== null) return { ok: true, body };
-  const said = typeof body?.message === 'string' ? body.message : text.slice(0, 300);
-  return { ok: false, why: `${url} answered ${answer.status}: ${said}` };
+  const todo = 'start with CONNECTORS=…, or name the running process by --url';
+  return { ok: false, why: `nothing answers at ${silent.join(' or ')}: ${todo}` };
 }
 
-function unreachable({ url }: Remote, error: unknown): string {
-  const said = error instanceof Error ? error.message : String(error);
-  const todo = 'start with CONNECTORS=…, or name the running process by --url';
-  return `nothing answers at ${url} (${said}): ${todo}`;
+function answered(url: string, status: number, text: string): Answered {
+  const body = objectOf(text);
+  if (status === 200 && body !== null) return { ok: true, body };
+  const said = typeof body?.message === 'string' ? body.message : text.slice(0, 300);
+  return { ok: false, why: `${url} answered ${status}: ${said}` };
 }
 
 function objectOf(text: string): Readonly<Record<string, unknown>> | null {

@@ -6,10 +6,10 @@ import type { Variables } from '../../../configs/environment.ts';
 import { systemClock } from '../../clock.ts';
 import { systemFetch } from '../../live/fetch.ts';
 import { hostLimiter } from '../../live/host-limiter.ts';
+import { TURNS } from '../../live/open-connectors.ts';
 import type { ConnectorPlan } from '../../live/settings.ts';
 import { fileResponses, sampleResponses } from '../../recordings.ts';
-import { type Prepared, prepare } from '../../startup.ts';
-import { REGISTRY } from './inventory.ts';
+import { type Prepared, prepare, REGISTRY } from '../../startup.ts';
 import { type Trial, tryLive, tryRecording } from './trial.ts';
 import type { Wish } from './wish.ts';
 
@@ -20,7 +20,7 @@ export class Untried extends Error {
 
 /** Throws Untried, and StartRefused for a wrong configuration. */
 export async function runTrials(plan: ConnectorPlan, wish: Wish, variables: Variables): Promise<Trial[]> {
-  const prepared = prepare(variables);
+  const prepared = prepare({ ...variables, CONNECTORS: plan.name });
   return wish.offline ? await recordings(plan, wish, prepared) : [await live(plan, wish, prepared)];
 }
 
@@ -33,7 +33,7 @@ async function live(plan: ConnectorPlan, wish: Wish, prepared: Prepared): Promis
   const parts = {
     registry: REGISTRY,
     fetch: systemFetch(systemClock),
-    limiter: hostLimiter('/tmp/xx-limits', systemClock),
+    limiter: hostLimiter(TURNS, systemClock),
     nowMs: systemClock.nowMs,
     tenantId: prepared.config.runtime.tenant_id,
     secret: () => null,
