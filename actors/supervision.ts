@@ -61,7 +61,12 @@ export function budgetLeft(window: RestartWindow, nowMs: number, policy: Restart
  */
 export function backoffMs(policy: BackoffPolicy, attempt: number, draw: number): number {
   const plain = Math.min(policy.maxMs, policy.initialMs * 2 ** Math.min(attempt, 30));
-  return Math.round(Math.max(0, plain * (1 - policy.jitter + 2 * policy.jitter * draw)));
+  return Math.round(Math.max(0, plain * spread(policy.jitter, draw)));
+}
+
+/** A factor about 1 that `draw` (0 ≤ draw < 1) takes from [1 − jitter, 1 + jitter). */
+export function spread(jitter: number, draw: number): number {
+  return 1 - jitter + 2 * jitter * draw;
 }
 
 export type SupervisorLevel = 'shard' | 'market' | 'service' | 'process';

@@ -1,7 +1,7 @@
 // connectors.yaml: which markets are followed, how often they may be asked, and the only hosts that are.
 
 import { z } from 'zod';
-import { texts, whole, wholePositive } from './schema-parts.ts';
+import { share, texts, whole, wholePositive } from './schema-parts.ts';
 
 const node = z.string().regex(/^[A-Za-z0-9_.#&/ -]{1,64}$/, 'expected the name of a node');
 
@@ -30,6 +30,7 @@ const connector = z
       .strictObject({
         initial_ms: wholePositive.default(60_000),
         max_ms: wholePositive.default(3_600_000),
+        jitter: share.default(0.2),
       })
       .refine((of) => of.initial_ms <= of.max_ms, {
         message: 'initial_ms is above max_ms',

@@ -15,23 +15,25 @@ export interface Breaker {
   /** When the circuit opened last; null: closed. */
   readonly openedMs: number | null;
   readonly pauseMs: number;
+  /** The pause as it was drawn. */
+  readonly waitMs: number;
   /** A probe is under way. */
   readonly probing: boolean;
 }
 
 export type Circuit = 'closed' | 'open' | 'half_open';
 
-export const CLOSED: Breaker = { failures: 0, openedMs: null, pauseMs: 0, probing: false };
+export const CLOSED: Breaker = { failures: 0, openedMs: null, pauseMs: 0, waitMs: 0, probing: false };
 
 export function circuit(of: Breaker, nowMs: number): Circuit {
   if (of.openedMs === null) return 'closed';
-  return of.probing || nowMs >= of.openedMs + of.pauseMs ? 'half_open' : 'open';
+  return of.probing || nowMs >= of.openedMs + of.waitMs ? 'half_open' : 'open';
 }
 
 /** When something may be asked: now or earlier when nothing hinders. Infinity while a probe is under way. */
 export function opensMs(of: Breaker): number {
   if (of.openedMs === null) return Number.NEGATIVE_INFINITY;
-  return of.probing ? Number.POSITIVE_INFINITY : of.openedMs + of.pauseMs;
+  return of.probing ? Number.POSITIVE_INFINITY : of.openedMs + of.waitMs;
 }
 
 export function asking(of: Breaker): Breaker {
@@ -42,10 +44,11 @@ export function succeeded(): Breaker {
   return CLOSED;
 }
 
-export function failed(of: Breaker, nowMs: number, policy: BreakerPolicy): Breaker {
+/** `spread`: the pause is this many times as long, about 1, so that circuits do not all close at once. */
+export function failed(of: Breaker, nowMs: number, policy: BreakerPolicy, spread = 1): Breaker {
   const failures = of.failures + 1;
   if (failures < policy.threshold) return { ...of, failures, probing: false };
   const pauseMs =
     of.openedMs === null ? policy.pauseMs : Math.min(policy.pauseMsMax, Math.max(1, of.pauseMs) * 2);
-  return { failures, openedMs: nowMs, pauseMs, probing: false };
+  return { failures, openedMs: nowMs, pauseMs, waitMs: Math.round(pauseMs * spread), probing: false };
 }

@@ -11,6 +11,7 @@
 
 import type { Step } from '../behaviour.ts';
 import type { RawRecord } from '../domain/wire.ts';
+import { spread } from '../supervision.ts';
 import { asking, type Breaker, type BreakerPolicy, CLOSED, failed, opensMs, succeeded } from './breaker.ts';
 import { intervalMsOf, merge } from './coverage.ts';
 import type { Outcome } from './outcome.ts';
@@ -37,6 +38,7 @@ interface Pending {
   readonly choice: Choice;
   readonly fetched: Fetched;
   readonly startedMs: number;
+  readonly draw: number;
   /** Records taken so far. */
   readonly done: number;
   readonly appended: number;
@@ -74,7 +76,8 @@ export interface AppendEffect {
 
 export type FeedMessage =
   | { readonly kind: 'tick'; readonly nowMs: number }
-  | { readonly kind: 'fetched'; readonly fetched: Fetched; readonly nowMs: number }
+  /** `draw`: a number drawn at random, 0 ≤ n < 1. */
+  | { readonly kind: 'fetched'; readonly fetched: Fetched; readonly nowMs: number; readonly draw: number }
   | { readonly kind: 'appended'; readonly nowMs: number }
   | { readonly kind: 'append-failed'; readonly cause: string; readonly nowMs: number }
   | { readonly kind: 'append-again' }
@@ -125,7 +128,7 @@ export function feedBehaviour(policy: FeedPolicy): (state: FeedState, message: F
       case 'tick':
         return look(policy, state, message.nowMs);
       case 'fetched':
-        return fetched(policy, state, message.fetched, message.nowMs);
+        return fetched(policy, state, message);
       case 'appended':
         return appended(policy, state, message.nowMs);
       case 'append-failed':
@@ -167,16 +170,20 @@ function look(policy: FeedPolicy, state: FeedState, nowMs: number): FeedStep {
   };
 }
 
-function fetched(policy: FeedPolicy, state: FeedState, of: Fetched, nowMs: number): FeedStep {
+function fetched(
+  policy: FeedPolicy,
+  state: FeedState,
+  { fetched: of, nowMs, draw }: Extract<FeedMessage, { kind: 'fetched' }>,
+): FeedStep {
   const { asked } = state;
   if (state.phase !== 'asking' || asked === null) return { state, effects: [] };
   const counts = { done: 0, appended: 0, corrected: 0, unchanged: 0, unasked: 0 };
-  const pending = { ...asked, fetched: of, ...counts };
+  const pending = { ...asked, fetched: of, draw, ...counts };
   const { kind } = of.outcome;
   // Being throttled says nothing of the operator's health; the pause that it asks for is kept by the window.
   const breaker =
     kind === 'failed' || kind === 'invalid'
-      ? failed(state.breaker, nowMs, policy.breaker)
+      ? failed(state.breaker, nowMs, policy.breaker, spread(policy.settings.retry.jitter, draw))
       : kind === 'throttled'
         ? { ...state.breaker, probing: false }
         : succeeded();
@@ -202,7 +209,7 @@ function appendNext(policy: FeedPolicy, state: FeedState, nowMs: number): FeedSt
   const intervalMs = intervalMsOf(settings.market, settings.source.run);
   const answer = { outcome: of.outcome.kind, records, retryAfterMs: waitOf(of.outcome), whole: of.whole };
   const settled = isLast
-    ? settle(settings, before, choice, answer, nowMs)
+    ? settle(settings, before, choice, answer, nowMs, pending.draw)
     : {
         ...part(before, merge(before.coverage, window, intervalMs, records, settings.source.run)),
         stillMissing: 0,

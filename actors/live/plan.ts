@@ -8,6 +8,7 @@ import type { MarketSpec } from '../domain/market.ts';
 import type { MarketCalendar } from '../domain/operating-day.ts';
 import { DAY_MS } from '../domain/time.ts';
 import type { Nodes, Source, Span, Window } from '../feeds/source.ts';
+import type { BackoffPolicy } from '../supervision.ts';
 import {
   type Coverage,
   emptyCoverage,
@@ -43,9 +44,8 @@ export interface FeedSettings {
   readonly nodes: Nodes;
   /** Operating days before today that are followed and caught up with. */
   readonly daysBack: number;
-  /** Pause before a window is asked again that gave less than is due; doubles up to `retryMsMax`. */
-  readonly retryMs: number;
-  readonly retryMsMax: number;
+  /** Pause before a window is asked again that gave less than is due. */
+  readonly retry: BackoffPolicy;
 }
 
 /** Windows that somebody wants besides the live ones. */

@@ -3,6 +3,7 @@
 
 import { DAY_MS } from '../domain/time.ts';
 import type { RawRecord } from '../domain/wire.ts';
+import { backoffMs } from '../supervision.ts';
 import { intervalMsOf, type Merged, merge } from './coverage.ts';
 import type { OutcomeKind } from './outcome.ts';
 import { type Choice, type FeedSettings, missingNow, type WindowState } from './plan.ts';
@@ -31,8 +32,10 @@ export function settle(
   choice: Choice,
   answer: Answer,
   nowMs: number,
+  /** 0 ≤ draw < 1: spreads the pauses, so that feeds which failed together do not return together. */
+  draw: number,
 ): Settled {
-  const { market, source, retryMs, retryMsMax } = settings;
+  const { market, source, retry } = settings;
   const { window, why } = choice;
   const merged = merge(before.coverage, window, intervalMsOf(market, source.run), answer.records, source.run);
   const settles = SETTLING.has(answer.outcome) && answer.whole;
@@ -49,7 +52,7 @@ export function settle(
   const stillMissing = expected - present;
   const isOpen = stillMissing > 0 || !settles;
   const attempts = isOpen ? before.attempts + 1 : 0;
-  const pauseMs = Math.min(retryMsMax, retryMs * 2 ** Math.min(before.attempts, 20));
+  const pauseMs = backoffMs(retry, before.attempts, draw);
   const notBeforeMs = isOpen ? nowMs + Math.max(pauseMs, answer.retryAfterMs ?? 0) : 0;
   return { state: { ...taken, attempts, notBeforeMs, unsettled: !settles }, merged, stillMissing };
 }

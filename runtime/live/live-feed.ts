@@ -18,8 +18,10 @@ import { addRestart, NO_RESTARTS, type RestartPolicy } from '../../actors/superv
 import type { Address } from '../host.ts';
 import type { Feeding, Intake } from '../intake.ts';
 import { APPEND_MAX, rawOutputs } from '../raw-outputs.ts';
+import type { EventKind } from '../views.ts';
 import { type BackfillJob, wantedOf } from './backfill.ts';
 import { FeedCalendar } from './feed-calendar.ts';
+import { FeedVoice } from './feed-voice.ts';
 import { type RequestParts, request } from './request.ts';
 import type { ConnectorPlan, FeedPlan } from './settings.ts';
 import {
@@ -60,6 +62,7 @@ export class LiveFeed implements Feeding {
   readonly #stop = new AbortController();
   readonly #idle: (() => void)[] = [];
   readonly #calendar: FeedCalendar;
+  readonly #voice = new FeedVoice();
   #address: Address<FeedMessage> | null = null;
   #state: FeedState;
   #crashes = NO_RESTARTS;
@@ -70,9 +73,9 @@ export class LiveFeed implements Feeding {
     const { connector, feed } = parts;
     this.#parts = parts;
     this.#key = `${connector.name}/${feed.name}`;
-    const { retryMs, retryMsMax, market } = connector;
+    const { retry, market } = connector;
     const calendar = marketCalendar(market.zone);
-    this.settings = { ...feed, market, calendar, retryMs, retryMsMax };
+    this.settings = { ...feed, market, calendar, retry };
     // What was not told is told with what comes next, or at the next start.
     this.#calendar = new FeedCalendar(parts.intake, parts.writer, this.settings, (cause) =>
       this.#event('note', cause, 'the calendar is told later', null),
@@ -211,7 +214,7 @@ export class LiveFeed implements Feeding {
     const { requests, connector, intake } = this.#parts;
     const parts = { ...requests, connector };
     request(parts, this.settings.source, choice, this.#stop.signal).then(
-      (fetched) => this.tell({ kind: 'fetched', fetched, nowMs: intake.clock.nowMs() }),
+      (fetched) => this.tell({ kind: 'fetched', fetched, nowMs: intake.clock.nowMs(), draw: intake.draw() }),
       (error: unknown) => {
         if (!this.#stop.signal.aborted) this.#crashed(error);
       },
@@ -259,15 +262,16 @@ export class LiveFeed implements Feeding {
   #settledRun(run: Run, choice: Choice): void {
     this.runs.push(run);
     if (this.runs.length > RUNS_KEPT) this.runs.splice(0, this.runs.length - RUNS_KEPT);
-    if (run.error !== null && run.outcome !== 'no_data') {
-      this.#event('note', `${run.outcome}: ${run.error}`, `window ${run.window} is asked again later`, null);
+    const { clock } = this.#parts.intake;
+    for (const told of this.#voice.hear(run, this.#state.breaker, clock.nowMs())) {
+      this.#event(told.kind, told.cause, told.decision, null);
     }
     this.#calendar.look(this.#state.windows, [choice.window]);
     this.#parts.settled(run);
   }
 
   #event(
-    kind: 'note' | 'restart' | 'escalation',
+    kind: Extract<EventKind, 'note' | 'restart' | 'escalation' | 'dependency_down' | 'dependency_up'>,
     cause: string,
     decision: string,
     budget: number | null,

@@ -5,6 +5,7 @@ import type { MarketSpec } from '../../actors/domain/market.ts';
 import type { Feed, Response } from '../../actors/feeds/feed.ts';
 import type { Nodes, Source } from '../../actors/feeds/source.ts';
 import type { BreakerPolicy } from '../../actors/live/breaker.ts';
+import type { BackoffPolicy } from '../../actors/supervision.ts';
 import type { ConnectorsFile } from '../../configs/schema-connectors.ts';
 import type { Finding } from '../../configs/yaml.ts';
 
@@ -35,8 +36,7 @@ export interface ConnectorPlan {
   readonly requestIntervalMs: number;
   readonly timeoutMs: number;
   readonly bytesMax: number;
-  readonly retryMs: number;
-  readonly retryMsMax: number;
+  readonly retry: BackoffPolicy;
   readonly historyDays: number;
   readonly breaker: BreakerPolicy;
   readonly feeds: readonly FeedPlan[];
@@ -103,8 +103,7 @@ function planOf(
     requestIntervalMs: of.limits.request_interval_ms,
     timeoutMs: of.limits.timeout_ms,
     bytesMax: of.limits.response_mb_max * 1_048_576,
-    retryMs: of.retry.initial_ms,
-    retryMsMax: of.retry.max_ms,
+    retry: { initialMs: of.retry.initial_ms, maxMs: of.retry.max_ms, jitter: of.retry.jitter },
     historyDays: of.history_days,
     breaker: {
       threshold: of.breaker.failures,

@@ -109,8 +109,7 @@ function plan(name: string, runs: readonly Run[]): ConnectorPlan {
     requestIntervalMs: 5_000,
     timeoutMs: 120_000,
     bytesMax: 1e9,
-    retryMs: 60_000,
-    retryMsMax: HOUR,
+    retry: { initialMs: 60_000, maxMs: HOUR, jitter: 0.2 },
     historyDays: 400,
     breaker: { threshold: 5, pauseMs: 60_000, pauseMsMax: 600_000 },
     feeds: runs.map((run) => {

@@ -68,8 +68,8 @@ export async function tryLive(
   });
 }
 
-function settingsOf({ market, retryMs, retryMsMax }: ConnectorPlan, feed: FeedPlan): FeedSettings {
-  return { ...feed, market, calendar: marketCalendar(market.zone), retryMs, retryMsMax };
+function settingsOf({ market, retry }: ConnectorPlan, feed: FeedPlan): FeedSettings {
+  return { ...feed, market, calendar: marketCalendar(market.zone), retry };
 }
 
 /** Null: the recording is no response of this connector's market. */

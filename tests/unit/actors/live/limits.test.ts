@@ -4,6 +4,7 @@ import { expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { asking, CLOSED, circuit, failed, opensMs, succeeded } from '../../../../actors/live/breaker.ts';
 import { firstCell, grantAt } from '../../../../actors/live/bucket.ts';
+import { spread } from '../../../../actors/supervision.ts';
 
 const moments = fc.integer({ min: 0, max: 4_000_000_000_000 });
 const lengths = fc.integer({ min: 1, max: 60_000 });
@@ -50,6 +51,24 @@ test('it opens at the threshold, probes once after the pause, and doubles it up 
     expect(opensMs(of)).toBe(5_000 + pause);
   }
   expect(circuit(succeeded(), 0)).toBe('closed');
+});
+
+test('the pause is spread about its length, and the next one doubles the length and not the spread', () => {
+  const opened = failed({ ...CLOSED, failures: 2 }, 0, POLICY, 0.8);
+  expect(opensMs(opened)).toBe(800);
+  expect(opensMs(failed(asking(opened), 0, POLICY, 1.2))).toBe(2_400);
+  fc.assert(
+    fc.property(
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.double({ min: 0, max: 0.999, noNaN: true }),
+      (jitter, draw) => {
+        const factor = spread(jitter, draw);
+        expect(factor).toBeGreaterThanOrEqual(1 - jitter);
+        expect(factor).toBeLessThanOrEqual(1 + jitter);
+        expect(spread(jitter, 0.5)).toBeCloseTo(1);
+      },
+    ),
+  );
 });
 
 test('failures that are not in a row do not open it', () => {
