@@ -1,6 +1,8 @@
 // What a partition's router works on and what it asks to be committed: the vocabulary that the pure side and
 // the log share. The log's port (runtime/log/log.ts) speaks in these words.
 
+import type { Choice } from './layout.ts';
+
 export interface TopicPartition {
   readonly topic: string;
   readonly partition: number;
@@ -70,14 +72,16 @@ export interface Outgoing {
   readonly topic: string;
   readonly key: string;
   readonly value: OutputValue;
-  /** Unset: murmur2 of the key, as Kafka's default partitioner does. */
-  readonly partition?: number;
+  /** Unset: where the topic's layout places the key. */
+  readonly partition?: Choice;
 }
 
 /** A change of a group's stored state; null removes the key. Lands in `<group>.changelog.v1`. */
 export interface StateChange {
   readonly key: string;
   readonly value: Uint8Array | null;
+  /** Another partition of the same topic, to which the state is handed over; unset: the input's own. */
+  readonly partition?: number;
 }
 
 export interface Commit {

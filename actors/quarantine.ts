@@ -3,7 +3,7 @@
 // remembers how far the parking topic was drained, so that nothing is folded twice.
 
 import type { StateChange } from './batch.ts';
-import { sealJson } from './domain/sealed.ts';
+import { sealJson, unsealJson } from './domain/sealed.ts';
 
 export interface Quarantine {
   readonly active: boolean;
@@ -12,6 +12,8 @@ export interface Quarantine {
   /** Records parked and not drained. */
   readonly parked: number;
   readonly sinceMs: number;
+  /** Partition of the parking topic, when the instrument came from another one; null: its own. */
+  readonly home: number | null;
 }
 
 export type Quarantines = ReadonlyMap<string, Quarantine>;
@@ -33,7 +35,8 @@ export function park(all: Quarantines, id: string, records: number, nowMs: numbe
   const found = all.get(id);
   const since = found?.active === true ? found.sinceMs : nowMs;
   const parked = (found?.parked ?? 0) + records;
-  return new Map(all).set(id, { active: true, fromOffset: found?.fromOffset ?? 0, parked, sinceMs: since });
+  const { fromOffset = 0, home = null } = found ?? {};
+  return new Map(all).set(id, { active: true, fromOffset, parked, sinceMs: since, home });
 }
 
 /** `records` were drained up to (excluding) `nextOffset`; `active` says whether the quarantine goes on. */
@@ -63,4 +66,10 @@ export function quarantineChanges(before: Quarantines, after: Quarantines): Stat
 /** The instrument of a stored quarantine key, or null for another key. */
 export function quarantinedId(stateKey: string): string | null {
   return stateKey.startsWith(STATE_PREFIX) ? stateKey.slice(STATE_PREFIX.length) : null;
+}
+
+/** A stored quarantine as its instrument's next partition stores it: what is parked stays where it is. */
+export function movedHome(stored: Uint8Array, partition: number): Uint8Array {
+  const entry: Quarantine = Object(unsealJson(stored, [1]));
+  return sealJson(1, { ...entry, home: entry.home ?? partition });
 }

@@ -3,7 +3,9 @@
 
 import type { Batch, Commit, CommitOutcome } from './batch.ts';
 import type { Step } from './behaviour.ts';
+import type { HandOver } from './hand-over.ts';
 import type { FoldMessage, FoldReply } from './instrument.ts';
+import type { Barrier, Layout } from './layout.ts';
 import type { Ledgers } from './ledger.ts';
 import type { Quarantines } from './quarantine.ts';
 import type { RoutedEmission, Work, WorkSettings } from './router-work.ts';
@@ -39,6 +41,8 @@ export interface RouterState {
   /** Taken over when the commit of the batch in flight succeeds. */
   readonly pending: { readonly ledgers: Ledgers; readonly quarantines: Quarantines } | null;
   readonly calendar: ReadonlyMap<string, number>;
+  /** Of the input topic, as of the position; null: version 1, no barrier was read yet. */
+  readonly layout: Layout | null;
   /** Instruments seen in this partition, by `market:run`. */
   readonly instruments: ReadonlyMap<string, ReadonlySet<string>>;
   /** Instruments whose parked records come before anything live; the first is being released. */
@@ -64,6 +68,8 @@ export type RouterMessage =
     }
   | { readonly kind: 'folded'; readonly reply: FoldReply }
   | { readonly kind: 'deferred'; readonly seq: number; readonly result: DirectResult }
+  /** What is stored of the instruments that move, on its way to their partitions. */
+  | { readonly kind: 'handed'; readonly seq: number; readonly handOver: HandOver }
   | { readonly kind: 'committed'; readonly seq: number; readonly outcome: CommitOutcome }
   /** A read, the deferred work or the commit failed; nothing of it is visible. */
   | { readonly kind: 'failed'; readonly seq: number; readonly cause: string }
@@ -79,6 +85,8 @@ export type RouterEffect =
   | { readonly kind: 'poll'; readonly seq: number; readonly position: number }
   | { readonly kind: 'fold'; readonly instrument: string; readonly message: FoldMessage }
   | { readonly kind: 'defer'; readonly seq: number; readonly batch: Batch; readonly nowMs: number }
+  /** A barrier was read, and nothing is in flight. */
+  | { readonly kind: 'hand-over'; readonly seq: number; readonly barrier: Barrier }
   | { readonly kind: 'commit'; readonly seq: number; readonly commit: Commit }
   /** The batch is committed: these are the slots of its instruments now. */
   | { readonly kind: 'settle'; readonly slots: ReadonlyMap<string, Slot> }
@@ -88,7 +96,11 @@ export type RouterEffect =
       readonly seq: number;
       readonly instrument: string;
       readonly fromOffset: number;
+      /** Partition of the parking topic; null: the router's own. */
+      readonly home: number | null;
     }
+  /** These instruments live in other partitions now. */
+  | { readonly kind: 'moved'; readonly barrier: Barrier; readonly instruments: ReadonlySet<string> }
   | { readonly kind: 'report'; readonly reply: FoldReply }
   | { readonly kind: 'progress'; readonly work: Work }
   | { readonly kind: 'paused'; readonly cause: string }
@@ -103,5 +115,6 @@ export interface RestoredRouter {
   readonly ledgers: Ledgers;
   readonly quarantines: Quarantines;
   readonly calendar: ReadonlyMap<string, number>;
+  readonly layout: Layout | null;
   readonly instruments: Iterable<string>;
 }

@@ -3,16 +3,31 @@
 
 import type { StateChange } from './batch.ts';
 import { runKey, runKeyOf, storedCalendarKey } from './calendar.ts';
+import { keyHash } from './domain/murmur2.ts';
+import { reject } from './domain/rejection.ts';
 import { sealJson } from './domain/sealed.ts';
+import { outputBytes } from './fold.ts';
 import type { FoldMessage, FoldReply } from './instrument.ts';
+import { placed, versionOf } from './layout.ts';
 import { drained, isActive, park, parkedCount, type Quarantines } from './quarantine.ts';
-import type { RouterEffect, RouterSettings, RouterState, RouterStep } from './router-protocol.ts';
+import type {
+  DirectResult,
+  RouterEffect,
+  RouterSettings,
+  RouterState,
+  RouterStep,
+} from './router-protocol.ts';
 import type { Work } from './router-work.ts';
 
 /** Sends each instrument its records; parks those of the quarantined; pauses when the parking is full. */
 export function shard(state: RouterState, work: Work, slotKey: string, settings: RouterSettings): RouterStep {
   const known = (id: string) => state.instruments.get(runKeyOf(id))?.has(id) ?? false;
-  work.classify(work.released === null ? state.position : 0, known);
+  const { layout } = state;
+  const { partition } = work.batch;
+  const strays = (id: string) => layout !== null && placed(layout, keyHash(id)) !== partition;
+  const version = layout === null ? 1 : versionOf(layout);
+  if (work.released === null) work.classify(state.position, known, { strays, version });
+  else work.classify(0, known, { strays: () => false, version });
   const parking = work.released === null ? parkGroups(state, work, settings.parkedMax) : state.quarantines;
   if (parking === null) {
     const full = `the parking of this partition is full (${settings.parkedMax} records)`;
@@ -37,7 +52,7 @@ function parkGroups(state: RouterState, work: Work, parkedMax: number): Quaranti
   for (const id of ids) {
     const indices = work.groups.get(id) ?? [];
     work.count(id, indices.length);
-    work.park(id, indices);
+    work.park(id, indices, state.quarantines.get(id)?.home ?? null);
     work.groups.delete(id);
     quarantines = park(quarantines, id, indices.length, work.nowMs);
   }
@@ -93,10 +108,25 @@ export function collect(state: RouterState, work: Work, reply: FoldReply): Route
     return { state, effects: [] };
   }
   const rest = (work.groups.get(instrument) ?? []).filter((index) => work.batch.offset(index) > after);
-  work.park(instrument, rest);
   const before = state.pending?.quarantines ?? state.quarantines;
+  work.park(instrument, rest, before.get(instrument)?.home ?? null);
   const quarantines = park(before, instrument, rest.length, work.nowMs);
   return { state: { ...state, pending: { ledgers: state.ledgers, quarantines } }, effects: [] };
+}
+
+/** What direct or deferred work made of a batch becomes its outcome. */
+export function takeResult(work: Work, result: DirectResult, outputBytesMax: number): void {
+  const reasons = new Map(result.refused.map((each) => [each.offset, each.rejection]));
+  for (const { value, from } of result.emissions) {
+    if (from !== undefined && outputBytes(value, outputBytesMax) > outputBytesMax)
+      reasons.set(from, reject('oversized_output', `its output is over ${outputBytesMax} bytes`));
+  }
+  for (let index = 0; index < work.batch.count; index += 1) {
+    work.settleOne(index, reasons.get(work.batch.offset(index)));
+  }
+  for (const emission of result.emissions) {
+    if (emission.from === undefined || !reasons.has(emission.from)) work.emit(emission);
+  }
 }
 
 /** After parked records were folded: how far the parking is drained, and whether the quarantine is over. */
@@ -127,6 +157,14 @@ export function rememberInstruments(
   const all = new Map(known);
   for (const [key, added] of fresh) all.set(key, new Set([...(known.get(key) ?? []), ...added]));
   return all;
+}
+
+export function forgetInstruments(
+  known: ReadonlyMap<string, ReadonlySet<string>>,
+  gone: ReadonlySet<string>,
+): ReadonlyMap<string, ReadonlySet<string>> {
+  if (gone.size === 0) return known;
+  return new Map([...known].map(([run, ids]) => [run, new Set([...ids].filter((id) => !gone.has(id)))]));
 }
 
 function addNews(calendar: ReadonlyMap<string, number>, work: Work): ReadonlyMap<string, number> {

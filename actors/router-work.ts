@@ -10,6 +10,7 @@ import { invariant } from './domain/invariant.ts';
 import { type Rejection, reject } from './domain/rejection.ts';
 import { sealJson } from './domain/sealed.ts';
 import type { FoldReply } from './instrument.ts';
+import { type Barrier, barrierOf, type Choice } from './layout.ts';
 import { EMPTY_LEDGER, type Ledger, type Ledgers, postLedgers } from './ledger.ts';
 import { packParked } from './parked.ts';
 import type { Slot } from './slot.ts';
@@ -25,8 +26,10 @@ export interface WorkSettings {
   readonly topicOf: (to: Emission['to']) => string;
   readonly deadLetterTopic: string;
   readonly parkingTopic: string;
-  /** Where calendar messages are forwarded, same partition; null: nowhere. */
+  /** Where calendar messages are forwarded, beside the input partition; null: nowhere. */
   readonly calendarTo: Emission['to'] | null;
+  /** The input topic, for the group that brings stragglers to their partition; null: another group does. */
+  readonly strayTo: Emission['to'] | null;
   /** Market that a record counts for when its key names none. */
   readonly marketOf: (key: string) => string;
   /** An output record larger than this is a defect of its input record, bytes. */
@@ -35,9 +38,17 @@ export interface WorkSettings {
 
 export interface RoutedEmission extends Emission {
   readonly key: string;
-  readonly partition?: number;
+  readonly partition?: Choice;
   /** Offset of the record it was made of, where that is one. */
   readonly from?: number;
+}
+
+/** What a layout says of the records of a batch. */
+export interface Sorting {
+  /** The instrument's records belong to another partition: they are stragglers here. */
+  readonly strays: (id: string) => boolean;
+  /** Of the layout. */
+  readonly version: number;
 }
 
 const FORWARDED: Tally = { ...NO_TALLY, forwarded: 1 };
@@ -64,6 +75,12 @@ export class Work {
   readonly candidates = new Map<string, Slot>();
   /** Answers with defects or notes, told when they are committed. */
   readonly reports: FoldReply[] = [];
+  /** The layout changes here; null: the batch has records. */
+  readonly barrier: Barrier | null;
+  /** With a barrier: instruments that leave. */
+  moved: ReadonlySet<string> = new Set();
+  /** Records that stood in the wrong partition. */
+  strayed = 0;
   /** Parking offset after which released records ended in quarantine again; null: they did not. */
   stoppedAfter: number | null = null;
   readonly #ledgers = new Map<string, MutableLedger>();
@@ -78,22 +95,36 @@ export class Work {
     readonly settings: WorkSettings,
     /** The instrument whose parked records these are, counted when they were parked; null: live records. */
     readonly released: string | null,
-  ) {}
+  ) {
+    this.barrier = released === null ? barrierOf(batch) : null;
+  }
 
   /** Sorts records by instrument, from `fromOffset` on; unusable keys are refused at once. */
-  classify(fromOffset: number, known: (id: string) => boolean): void {
+  classify(fromOffset: number, known: (id: string) => boolean, { strays, version }: Sorting): void {
     for (let index = 0; index < this.batch.count; index += 1) {
       if (this.batch.offset(index) < fromOffset) continue;
       const key = this.batch.key(index);
       if (key === CALENDAR_KEY) {
-        this.#calendar(index);
+        this.#calendar(index, version);
         continue;
       }
       const group = this.groups.get(key);
       if (group !== undefined) group.push(index);
+      else if (strays(key)) this.#stray(key, index);
       else if (known(key)) this.groups.set(key, [index]);
       else this.#newInstrument(key, index);
     }
+  }
+
+  /** It came after its barrier: it is brought to where its instrument lives now. */
+  #stray(key: string, index: number): void {
+    this.count(key, 1);
+    this.tally(key, FORWARDED);
+    this.strayed += 1;
+    const { strayTo } = this.settings;
+    if (strayTo === null) return;
+    this.outputs.push({ topic: this.batch.topic, key, value: this.batch.value(index) });
+    this.#emitted(key, strayTo, 1);
   }
 
   #newInstrument(key: string, index: number): void {
@@ -102,7 +133,7 @@ export class Work {
     else this.groups.set(key, [index]);
   }
 
-  #calendar(index: number): void {
+  #calendar(index: number, version: number): void {
     const news = readCalendar(this.batch.value(index));
     if (news === null) {
       const detail = 'a calendar message needs market, run and advance_to (µs)';
@@ -110,13 +141,15 @@ export class Work {
       return;
     }
     this.news.push(news);
-    if (this.settings.calendarTo !== null) this.#forward(index, this.settings.calendarTo);
+    if (this.settings.calendarTo !== null) this.#forward(index, this.settings.calendarTo, version);
   }
 
-  #forward(index: number, to: Emission['to']): void {
+  #forward(index: number, to: Emission['to'], version: number): void {
     const topic = this.settings.topicOf(to);
     const value = this.batch.value(index);
-    this.outputs.push({ topic, key: CALENDAR_KEY, value, partition: this.batch.partition });
+    const { topic: input, partition } = this.batch;
+    const beside = { beside: { topic: input, partition }, version };
+    this.outputs.push({ topic, key: CALENDAR_KEY, value, partition: beside });
   }
 
   /** The disposition of a record that no instrument holds: refused with a reason, or forwarded. */
@@ -172,9 +205,10 @@ export class Work {
     this.#emitted(origin.key, 'dead_letters', 1);
   }
 
-  park(key: string, indices: readonly number[]): void {
+  /** `home`: the partition of the parking topic; null: this one. */
+  park(key: string, indices: readonly number[], home: number | null): void {
     const { parkingTopic: topic } = this.settings;
-    const { partition } = this.batch;
+    const partition = home ?? this.batch.partition;
     for (const index of indices) {
       const value = packParked(this.#placeOf(index), this.batch.value(index));
       this.outputs.push({ topic, key, value, partition });

@@ -6,13 +6,13 @@
 //      ▲ failed ▲           ▲                         │ aborted, failed: candidates are forgotten
 //      │        └───── backing-off ◀──────────────────┘
 //      └── paused (parking full, or an operator says so) · drained, fenced ──▶ stopped
+//
+// A barrier comes as a batch of its own: what moves is handed over instead of folding.
 
 import type { CommitOutcome, StateChange } from './batch.ts';
 import type { Behaviour } from './behaviour.ts';
-import { reject } from './domain/rejection.ts';
-import { outputBytes } from './fold.ts';
 import type { FoldReply } from './instrument.ts';
-import { isActive, type Quarantines, quarantineChanges } from './quarantine.ts';
+import { isActive, quarantineChanges } from './quarantine.ts';
 import type {
   DirectResult,
   RestoredRouter,
@@ -22,6 +22,7 @@ import type {
   RouterState,
   RouterStep,
 } from './router-protocol.ts';
+import { behindBarrier, releasedBy, releaseGoesOn } from './router-release.ts';
 import {
   calendarChanges,
   collect,
@@ -29,6 +30,7 @@ import {
   foldMessage,
   rememberInstruments,
   shard,
+  takeResult,
 } from './router-shard.ts';
 import { positionChange, Work } from './router-work.ts';
 
@@ -43,6 +45,7 @@ export function routerFrom(restored: RestoredRouter): RouterState {
     quarantines: restored.quarantines,
     pending: null,
     calendar: restored.calendar,
+    layout: restored.layout,
     instruments: rememberInstruments(new Map(), restored.instruments),
     toRelease: [],
     releasing: null,
@@ -68,6 +71,8 @@ export function routerBehaviour(
         return folded(state, message.reply);
       case 'deferred':
         return deferred(state, message.seq, message.result, settings);
+      case 'handed':
+        return handed(state, message, settings);
       case 'committed':
         return committed(state, message.seq, message.outcome);
       case 'failed':
@@ -114,10 +119,10 @@ function next(state: RouterState): RouterStep {
   const seq = state.seq + 1;
   const [instrument] = state.toRelease;
   if (instrument !== undefined) {
-    const fromOffset = state.quarantines.get(instrument)?.fromOffset ?? 0;
+    const { fromOffset = 0, home = null } = state.quarantines.get(instrument) ?? {};
     return {
       state: { ...free, seq, phase: 'polling' },
-      effects: [{ kind: 'read-parked', seq, instrument, fromOffset }],
+      effects: [{ kind: 'read-parked', seq, instrument, fromOffset, home }],
     };
   }
   if (state.held) return idle({ ...free, phase: 'paused' });
@@ -128,10 +133,14 @@ function next(state: RouterState): RouterStep {
 function begin(state: RouterState, work: Work, settings: RouterSettings): RouterStep {
   const base: RouterState = { ...state, seq: state.seq + 1, work, phase: 'folding', pending: null };
   const { work: kind } = settings;
+  const { seq } = base;
+  if (work.barrier !== null) {
+    return { state: base, effects: [{ kind: 'hand-over', seq, barrier: work.barrier }] };
+  }
   if (kind.kind === 'sharded') return commitWhenAnswered(shard(base, work, kind.slotKey, settings));
   if (kind.kind === 'direct') return settled(base, work, kind.fold(work.batch, work.nowMs), settings);
   const { batch, nowMs } = work;
-  return { state: base, effects: [{ kind: 'defer', seq: base.seq, batch, nowMs }] };
+  return { state: base, effects: [{ kind: 'defer', seq, batch, nowMs }] };
 }
 
 function commitWhenAnswered(step: RouterStep): RouterStep {
@@ -149,17 +158,7 @@ function settled(
   result: DirectResult,
   { outputBytesMax }: RouterSettings,
 ): RouterStep {
-  const reasons = new Map(result.refused.map((each) => [each.offset, each.rejection]));
-  for (const { value, from } of result.emissions) {
-    if (from !== undefined && outputBytes(value, outputBytesMax) > outputBytesMax)
-      reasons.set(from, reject('oversized_output', `its output is over ${outputBytesMax} bytes`));
-  }
-  for (let index = 0; index < work.batch.count; index += 1) {
-    work.settleOne(index, reasons.get(work.batch.offset(index)));
-  }
-  for (const emission of result.emissions) {
-    if (emission.from === undefined || !reasons.has(emission.from)) work.emit(emission);
-  }
+  takeResult(work, result, outputBytesMax);
   return commitNow(state, work, []);
 }
 
@@ -179,6 +178,19 @@ function deferred(
   const { work, phase } = state;
   if (work === null || phase !== 'folding' || seq !== state.seq) return idle(state);
   return settled(state, work, result, settings);
+}
+
+/** What moves leaves in the commit that takes the position behind the barrier. */
+function handed(
+  state: RouterState,
+  { seq, handOver }: Extract<RouterMessage, { kind: 'handed' }>,
+  settings: RouterSettings,
+): RouterStep {
+  const { work, phase } = state;
+  if (work === null || work.barrier === null || phase !== 'folding' || seq !== state.seq) return idle(state);
+  work.moved = handOver.moved;
+  const position = settings.work.kind === 'sharded' ? [positionChange(work.batch.nextOffset)] : [];
+  return commitNow(state, work, [...handOver.changes, ...position]);
 }
 
 /** Parked records were read before: they move no position. */
@@ -203,8 +215,14 @@ function committed(state: RouterState, seq: number, outcome: CommitOutcome): Rou
   if (outcome === 'aborted') return backOff(state, 'the commit was aborted');
   if (outcome === 'fenced') return stopped(state, 'fenced: another member owns the partition');
   const position = nextPosition(state, work);
+  const done: RouterState = { ...state, ...pending, position, attempt: 0 };
+  const { barrier, moved } = work;
+  if (barrier !== null) {
+    const more = next(behindBarrier(done, barrier, moved));
+    return { state: more.state, effects: [{ kind: 'moved', barrier, instruments: moved }, ...more.effects] };
+  }
   const released = releasedBy(pending.quarantines, work);
-  const more = next(releaseGoesOn({ ...state, ...pending, position, attempt: 0 }, work));
+  const more = next(releaseGoesOn(done, work));
   const effects: RouterEffect[] = [
     { kind: 'settle', slots: work.candidates },
     ...work.reports.map((reply): RouterEffect => ({ kind: 'report', reply })),
@@ -212,19 +230,6 @@ function committed(state: RouterState, seq: number, outcome: CommitOutcome): Rou
   ];
   if (released !== null) effects.push({ kind: 'released', instrument: released });
   return { state: more.state, effects: [...effects, ...more.effects] };
-}
-
-function releasedBy(quarantines: Quarantines, { released }: Work): string | null {
-  return released !== null && !isActive(quarantines, released) ? released : null;
-}
-
-/** A parking is read to its end before anything else, unless its instrument is in quarantine again. */
-function releaseGoesOn(state: RouterState, work: Work): RouterState {
-  const { released } = work;
-  if (released === null) return state;
-  if (work.batch.count > 0 && work.stoppedAfter === null) return { ...state, releasing: released };
-  const toRelease = state.toRelease.filter((each) => each !== released);
-  return { ...state, toRelease, releasing: null };
 }
 
 /** The batch, or the read before it, is done again later. While draining it is left to whoever comes next. */

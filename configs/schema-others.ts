@@ -147,6 +147,7 @@ export const runtime = z.strictObject({
       rebalance_timeout_ms: wholePositive.default(30_000),
       transaction_timeout_ms: wholePositive.min(1_000).default(30_000),
       request_timeout_ms: wholePositive.min(1_000).default(10_000),
+      layout_poll_ms: wholePositive.min(100).max(30_000).default(10_000),
       fetch_max_bytes: wholePositive.min(1_024).default(2_097_152),
     })
     .refine((of) => of.heartbeat_interval_ms * 3 <= of.session_timeout_ms, {

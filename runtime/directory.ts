@@ -85,11 +85,21 @@ export class Directory {
   /** The router is gone: its slots leave the actors; an actor without slots stops. */
   disown(slotKey: string): void {
     this.#owners.delete(slotKey);
-    for (const resident of [...this.#residents.values()]) {
-      if (!resident.slots.delete(slotKey)) continue;
-      this.release(resident.id, slotKey);
-      resident.address.tell({ kind: 'drop', slotKey });
-      if (resident.slots.size === 0) this.#stop(resident);
+    for (const resident of [...this.#residents.values()]) this.#drop(resident, slotKey);
+  }
+
+  #drop(resident: Resident, slotKey: string): void {
+    if (!resident.slots.delete(slotKey)) return;
+    this.release(resident.id, slotKey);
+    resident.address.tell({ kind: 'drop', slotKey });
+    if (resident.slots.size === 0) this.#stop(resident);
+  }
+
+  /** These instruments live elsewhere now: their slots leave the actors, as when the router is gone. */
+  forget(slotKey: string, ids: Iterable<string>): void {
+    for (const id of ids) {
+      const resident = this.#residents.get(id);
+      if (resident !== undefined) this.#drop(resident, slotKey);
     }
   }
 

@@ -13,7 +13,8 @@ import {
 import type { Address } from './host.ts';
 import type { Member, PartitionLag, TopicPartition } from './log/log.ts';
 import { LogFault } from './log/log-fault.ts';
-import { Partition, type PartitionPlan, type PartitionPorts } from './partition.ts';
+import { Partition } from './partition.ts';
+import type { PartitionPlan, PartitionPorts } from './partition-plan.ts';
 import { type Restored, restorePartition } from './restore.ts';
 import type { EventKind } from './views.ts';
 
@@ -29,6 +30,7 @@ export interface GroupSettings {
 
 const keyOf = (of: TopicPartition): string => `${of.topic}/${of.partition}`;
 const REVIVED_PER_TURN = 200;
+const HOLD_MS = 100;
 
 export class Group {
   readonly #settings: GroupSettings;
@@ -37,6 +39,8 @@ export class Group {
   readonly #partitions = new Map<string, Partition>();
   /** Partitions that the last assignment gave us. */
   #assigned: ReadonlySet<string> = new Set();
+  /** Partitions that a layout adds and that are not whole yet; each with the look that comes next. */
+  readonly #held = new Map<string, () => void>();
   #member: Member | null = null;
   #window: RestartWindow = NO_RESTARTS;
   #crashes = 0;
@@ -121,6 +125,7 @@ export class Group {
       this.#partitions.delete(key);
       await partition.dispose();
     }
+    for (const key of this.#held.keys()) if (!this.#assigned.has(key)) this.#held.delete(key);
     const fresh = partitions.filter((of) => !this.#partitions.has(keyOf(of)));
     for (const of of fresh) await this.#open(of);
     const first = !this.#restored;
@@ -136,6 +141,10 @@ export class Group {
     if (member === null || this.#closing || !this.#assigned.has(key) || this.#partitions.has(key)) return;
     const restored = await this.#restore(member, of);
     if (restored === null) return;
+    if (restored.awaits.length > 0) return this.#hold(of, restored.awaits);
+    if (this.#held.delete(key)) {
+      this.#record('resume', `${key} is whole`, `${restored.parts.size} instruments came with it`);
+    }
     const partition = new Partition(
       this.#ports,
       this.#settings.plan(of),
@@ -150,11 +159,27 @@ export class Group {
     await partition.revive(REVIVED_PER_TURN);
   }
 
+  /** Nothing of it is read before every older partition has handed over. */
+  #hold(of: TopicPartition, awaits: readonly number[]): void {
+    const key = keyOf(of);
+    const look = this.#held.get(key);
+    look?.();
+    if (look === undefined) {
+      const cause = `${key} waits for what partitions ${awaits.join()} hand over`;
+      this.#record('pause', cause, 'none of its records is read before');
+    }
+    this.#held.set(
+      key,
+      this.#ports.clock.after(HOLD_MS, () => this.#change(() => this.#open(of))),
+    );
+  }
+
   /** Tried again while the log says that it helps; null: no longer wanted. */
   async #restore(member: Member, of: TopicPartition): Promise<Restored | null> {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await restorePartition(member, of);
+        const layout = await this.#ports.log.layout(of.topic);
+        return await restorePartition(member, of, layout);
       } catch (error) {
         if (!isRetryable(error)) throw error;
         const delayMs = backoffMs(this.#settings.plan(of).backoff, attempt, this.#ports.draw());

@@ -18,7 +18,6 @@ export interface Intake {
   /** Actor above every connector. */
   readonly parent: Address<never>;
   readonly tenantId: string;
-  readonly partitions: number;
   /** Resolves when the readers have room for more. */
   room(): Promise<void>;
   /** Resolves when normalization has taken all that is on the log, so that no calendar overtakes a tick. */

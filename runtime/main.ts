@@ -8,7 +8,7 @@ import type { EventLog } from './events.ts';
 import { eventLog, type Launched, launch } from './launch.ts';
 import { startConnectors } from './live/open-connectors.ts';
 import { openLoggers } from './logging.ts';
-import { openLog } from './open-log.ts';
+import { type LogVoice, openLog } from './open-log.ts';
 import { openPorts, type Ports } from './ports.ts';
 import { takeSample } from './sample.ts';
 import { CONNECTORS, SERVICES } from './services.ts';
@@ -129,15 +129,16 @@ function giveUp(cause: string, logger: { fatal(of: object): void }, events: Even
   void events.close().finally(leave);
 }
 
-/** The log failed and is tried again: an event once events are kept, a line before. */
-function troubles(events: EventLog, logger: { warn(of: object): void }): (cause: string) => void {
-  return (cause) => {
-    const decision = 'tried again; input waits';
-    if (!events.attached) logger.warn({ event: 'dependency_down', message: cause, decision });
-    else {
-      const about = { service: 'markets', actor: 'log', cause, decision, budget_left: null };
-      events.record({ kind: 'dependency_down', ...about });
-    }
+/** The log failed and is tried again, or its topics grew: an event once events are kept, a line before. */
+function troubles(events: EventLog, logger: { warn(of: object): void }): LogVoice {
+  const say = (kind: 'dependency_down' | 'rebalance', cause: string, decision: string): void => {
+    const about = { service: 'markets', actor: 'log', cause, decision, budget_left: null };
+    if (events.attached) events.record({ kind, ...about });
+    else logger.warn({ event: kind, message: cause, decision });
+  };
+  return {
+    note: (cause) => say('dependency_down', cause, 'tried again; input waits'),
+    told: (cause, decision) => say('rebalance', cause, decision),
   };
 }
 

@@ -9,10 +9,7 @@ import type { DirectResult } from '../actors/router-protocol.ts';
 import { CALENDAR_KEY, type RoutedEmission } from '../actors/router-work.ts';
 import type { Refused } from '../actors/stage.ts';
 
-export function normalization(
-  options: NormalizeOptions,
-  partitions: number,
-): (batch: Batch, nowMs: number) => DirectResult {
+export function normalization(options: NormalizeOptions): (batch: Batch, nowMs: number) => DirectResult {
   return (batch) => {
     const emissions: RoutedEmission[] = [];
     const refused: Refused[] = [];
@@ -29,7 +26,9 @@ export function normalization(
       } else {
         const text = decoder.decode(value);
         // The message of a market's first partition stands for all of them.
-        if (batch.partition === 0) emissions.push(...toEveryPartition(text, partitions));
+        if (batch.partition === 0) {
+          emissions.push({ to: 'ticks', key: CALENDAR_KEY, value: text, partition: 'every' });
+        }
       }
     }
     return { emissions, refused };
@@ -50,13 +49,4 @@ function attempt(value: Uint8Array, appendedMs: number, options: NormalizeOption
     const cause = error instanceof Error ? error.message : String(error);
     return { kind: 'rejected', rejection: reject('defect', `normalization failed on this record: ${cause}`) };
   }
-}
-
-function toEveryPartition(value: string, partitions: number): RoutedEmission[] {
-  return Array.from({ length: partitions }, (_, partition) => ({
-    to: 'ticks',
-    key: CALENDAR_KEY,
-    value,
-    partition,
-  }));
 }

@@ -21,11 +21,19 @@ export interface OpenedLog {
 
 const CLIENT_ID = 'carbon-ingestion';
 
+/** Who hears of the log. */
+export interface LogVoice {
+  /** What fails and is tried again. */
+  note(cause: string): void;
+  /** What was noticed of the topics, and what is done about it. */
+  told(cause: string, decision: string): void;
+}
+
 /**
- * `note` hears of what fails and is tried again. Throws LogFault for a directory that cannot be used; brokers
+ * Throws LogFault for a directory that cannot be used; brokers
  * that are away are no reason to throw.
  */
-export function openLog(config: Config, environment: Environment, note: (cause: string) => void): OpenedLog {
+export function openLog(config: Config, environment: Environment, { note, told }: LogVoice): OpenedLog {
   const { kafka } = environment;
   if (kafka === null) {
     const dir = join(environment.dataDir, 'log');
@@ -46,7 +54,9 @@ export function openLog(config: Config, environment: Environment, note: (cause: 
     fetchBytesMax: settings.fetch_max_bytes,
     valueBytesMax: OUTPUT_BYTES_MAX,
     nowMs: systemClock.nowMs,
+    layoutPollMs: settings.layout_poll_ms,
     note,
+    told,
   });
   return { log, name: 'kafka', target: kafka.brokers.join(','), worker };
 }

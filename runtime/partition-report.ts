@@ -2,7 +2,9 @@
 // with the cause, what was decided, and the budget that is left.
 
 import type { FoldReply } from '../actors/instrument.ts';
+import { type Barrier, partitionsOf, versionOf } from '../actors/layout.ts';
 import type { Quarantine } from '../actors/quarantine.ts';
+import type { Work } from '../actors/router-work.ts';
 import type { Directory } from './directory.ts';
 import type { RecordEvent } from './views.ts';
 
@@ -55,4 +57,28 @@ export function reportRelease(ports: ReportPorts, service: string, instrument: s
 export function reportRestored(ports: ReportPorts, service: string, id: string, of: Quarantine): void {
   const cause = `in quarantine since ${new Date(of.sinceMs).toISOString()}, ${of.parked} records are parked`;
   ports.record({ kind: 'quarantine', service, actor: id, cause, decision: PARKED, budget_left: null });
+}
+
+/** A barrier was read: what left with it. */
+export function reportMoved(
+  { record }: ReportPorts,
+  service: string,
+  actor: string,
+  { topic, layout }: Barrier,
+  instruments: number,
+): void {
+  const cause = `layout ${versionOf(layout)} of ${topic}: ${partitionsOf(layout)} partitions`;
+  const decision = `${instruments} instruments were handed over`;
+  record({ kind: 'rebalance', service, actor, cause, decision, budget_left: null });
+}
+
+/** Stragglers: records that stand behind the barrier of a partition which is theirs no more. */
+export function reportStrayed(
+  { record }: ReportPorts,
+  actor: string,
+  { strayed, settings: { service, strayTo } }: Work,
+): void {
+  const cause = `${strayed} records stood behind the barrier of a partition that is theirs no more`;
+  const decision = strayTo === null ? 'left to the group that forwards them' : 'forwarded';
+  record({ kind: 'note', service, actor, cause, decision, budget_left: null });
 }

@@ -1,48 +1,20 @@
 // One assigned partition at work: the router actor and the effects it asks for. Every answer of the log, the
 // sink, the directory or the clock comes back as a message; nothing here decides.
 
-import type { Batch } from '../actors/batch.ts';
+import { handOver } from '../actors/hand-over.ts';
 import type { FoldReply } from '../actors/instrument.ts';
 import { routerBehaviour, routerFrom } from '../actors/router.ts';
-import type {
-  DirectResult,
-  RouterEffect,
-  RouterMessage,
-  RouterSettings,
-  RouterState,
-} from '../actors/router-protocol.ts';
+import type { RouterEffect, RouterMessage, RouterState } from '../actors/router-protocol.ts';
 import type { Work } from '../actors/router-work.ts';
 import type { Slot } from '../actors/slot.ts';
-import { type BackoffPolicy, backoffMs } from '../actors/supervision.ts';
-import type { Directory, SlotOwner } from './directory.ts';
-import type { Address, Clock, Draw, Host } from './host.ts';
-import type { Log, Member, TopicPartition } from './log/log.ts';
+import { backoffMs } from '../actors/supervision.ts';
+import type { SlotOwner } from './directory.ts';
+import type { Address } from './host.ts';
+import type { Member, TopicPartition } from './log/log.ts';
 import { readParked } from './parking.ts';
-import { reportFold, reportRelease, reportRestored } from './partition-report.ts';
+import type { PartitionPlan, PartitionPorts } from './partition-plan.ts';
+import { reportFold, reportMoved, reportRelease, reportRestored, reportStrayed } from './partition-report.ts';
 import type { Restored } from './restore.ts';
-import type { RecordEvent } from './views.ts';
-
-export interface PartitionPorts {
-  readonly host: Host;
-  readonly clock: Clock;
-  readonly draw: Draw;
-  readonly log: Log;
-  readonly directory: Directory;
-  readonly record: RecordEvent;
-}
-
-export interface PartitionPlan {
-  readonly settings: RouterSettings;
-  readonly recordsMax: number;
-  readonly backoff: BackoffPolicy;
-  /** For sharded work: makes an instrument's slot from its packed parts; null: a new instrument. */
-  readonly slot: ((id: string, parts: ReadonlyMap<string, Uint8Array> | null) => Slot) | null;
-  /** For deferred work: resolves when it is done for good; rejects when it must be tried again. */
-  readonly work: ((batch: Batch, nowMs: number) => Promise<DirectResult>) | null;
-  readonly progress: (work: Work, seconds: number) => void;
-  /** A defect of an instrument, for the supervisor above. */
-  readonly defect: (reply: FoldReply) => void;
-}
 
 export class Partition implements SlotOwner {
   readonly #ports: PartitionPorts;
@@ -174,6 +146,8 @@ export class Partition implements SlotOwner {
         return this.#ports.directory.fold(effect.instrument, effect.message);
       case 'defer':
         return this.#answer(this.#defer(effect));
+      case 'hand-over':
+        return this.#answer(this.#handOver(effect));
       case 'commit':
         return this.#answer(this.#commit(effect));
       case 'settle':
@@ -182,10 +156,12 @@ export class Partition implements SlotOwner {
         return this.#backOff(effect);
       case 'read-parked':
         return this.#answer(this.#readParked(effect));
+      case 'moved':
+        return this.#moved(effect);
       case 'report':
         return this.#report(effect.reply);
       case 'progress':
-        return this.#plan.progress(effect.work, (this.#ports.clock.nowMs() - this.#sinceMs) / 1_000);
+        return this.#progress(effect.work);
       case 'paused':
         return this.#record('pause', effect.cause, 'the partition waits; nothing is dropped');
       case 'resumed':
@@ -246,6 +222,25 @@ export class Partition implements SlotOwner {
     return { kind: 'deferred', seq: effect.seq, result: await work(effect.batch, effect.nowMs) };
   }
 
+  async #handOver({ seq, barrier }: Extract<RouterEffect, { kind: 'hand-over' }>): Promise<RouterMessage> {
+    const { calendar, layout } = this.#state;
+    const stored: (readonly [string, Uint8Array])[] = [];
+    for await (const entry of this.#member.stored(this.of)) stored.push(entry);
+    const found = handOver(stored, barrier, this.of.partition, layout, calendar);
+    return { kind: 'handed', seq, handOver: found };
+  }
+
+  #moved({ barrier, instruments }: Extract<RouterEffect, { kind: 'moved' }>): void {
+    const { slotKey } = this;
+    if (slotKey !== null) this.#ports.directory.forget(slotKey, instruments);
+    reportMoved(this.#ports, this.#plan.settings.service, this.path, barrier, instruments.size);
+  }
+
+  #progress(work: Work): void {
+    if (work.strayed > 0) reportStrayed(this.#ports, this.path, work);
+    this.#plan.progress(work, (this.#ports.clock.nowMs() - this.#sinceMs) / 1_000);
+  }
+
   async #commit(effect: Extract<RouterEffect, { kind: 'commit' }>): Promise<RouterMessage> {
     const answer = this.#member.commit(this.of, effect.commit);
     this.#committing = answer.catch(() => {});
@@ -265,9 +260,9 @@ export class Partition implements SlotOwner {
 
   async #readParked(effect: Extract<RouterEffect, { kind: 'read-parked' }>): Promise<RouterMessage> {
     this.#newRead();
-    const { seq, instrument, fromOffset } = effect;
+    const { seq, instrument, fromOffset, home } = effect;
     const topic = this.#plan.settings.parkingTopic;
-    const of = { topic, partition: this.of.partition };
+    const of = { topic, partition: home ?? this.of.partition };
     const batch = await readParked(this.#ports.log, of, instrument, fromOffset, this.#plan.recordsMax);
     return { kind: 'parked', seq, instrument, batch, nowMs: this.#ports.clock.nowMs() };
   }

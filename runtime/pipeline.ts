@@ -127,7 +127,7 @@ export class Pipeline {
   /** What connectors feed; each stands in `sources` too, to be seen and drained. */
   intake(): Intake {
     const { host, clock, draw, log, record } = this.#ports;
-    const { markets, stages, partitions, policy } = this.#settings;
+    const { markets, stages, policy } = this.#settings;
     return {
       host,
       clock,
@@ -136,7 +136,6 @@ export class Pipeline {
       record,
       parent: this.#connectors,
       tenantId: policy.tenantId,
-      partitions,
       room: () => this.#room(),
       settled: () => this.#until(async () => (await this.lagOf('normalization-service')) === 0),
       closeAt: closing(markets, stages),
@@ -226,11 +225,11 @@ export class Pipeline {
   }
 
   #stages() {
-    const { stages, partitions } = this.#settings;
+    const { stages } = this.#settings;
     const { record, silver, log } = this.#ports;
     const { span, fold } = refold(stages.aggregation);
     return {
-      normalize: normalization(stages.normalize, partitions),
+      normalize: normalization(stages.normalize),
       enrichment: slotMaker(enrichmentStage(stages.enrichment), record, 'enrichment-service'),
       aggregation: slotMaker(aggregationStage(stages.aggregation), record, 'aggregation-service'),
       dataQuality: slotMaker(assessmentStage(stages.assessment), record, 'data-quality-service'),

@@ -23,7 +23,7 @@ import { Directory, type Resident } from './directory.ts';
 import { Group } from './group.ts';
 import { type Address, branch, type Clock, type Draw, type Host } from './host.ts';
 import type { Log, TopicPartition } from './log/log.ts';
-import type { PartitionPlan } from './partition.ts';
+import type { PartitionPlan } from './partition-plan.ts';
 import {
   type GroupName,
   marketOfRawTopic,
@@ -189,6 +189,7 @@ export class Platform {
         deadLetterTopic: spec.deadLetters,
         parkingTopic: parkingTopic(group),
         calendarTo: group === 'enrichment-service' ? 'enriched' : null,
+        strayTo: strayTo(group),
         marketOf: (key) => fromRaw ?? key.slice(0, Math.max(0, key.indexOf(':'))),
         outputBytesMax,
         work: work.kind,
@@ -269,6 +270,12 @@ export class Platform {
   #event(kind: 'escalation', actor: string, cause: string, decision: string, budget: number): void {
     this.#ports.record({ kind, service: 'markets', actor, cause, decision, budget_left: budget });
   }
+}
+
+/** One group of each keyed topic brings its stragglers to their partition; the others meet them there. */
+function strayTo(group: GroupName): Destination | null {
+  if (group === 'enrichment-service') return 'ticks';
+  return group === 'aggregation-service' ? 'enriched' : null;
 }
 
 /** Some thirty records follow from a tick that is aggregated, all in memory until they are committed. */

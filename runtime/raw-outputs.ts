@@ -56,13 +56,12 @@ export function rawOutputs(records: readonly RawRecord[]): Outgoing[] {
 }
 
 /** Event time of a run has reached `advanceTo` (µs): told to every partition of its market. */
-export function calendarOutputs(of: {
+export function calendarOutput(of: {
   readonly market: string;
   readonly run: string;
   readonly advanceTo: number;
   readonly tenantId: string;
-  readonly partitions: number;
-}): Outgoing[] {
+}): Outgoing {
   const { market, run, advanceTo, tenantId } = of;
   const id = hash64(`calendar|${market}|${run}|${advanceTo}`);
   const value = JSON.stringify({
@@ -78,10 +77,5 @@ export function calendarOutputs(of: {
     advance_to: advanceTo,
   });
   const topic = rawTopic(market);
-  return Array.from({ length: of.partitions }, (_, partition) => ({
-    topic,
-    key: CALENDAR_KEY,
-    value,
-    partition,
-  }));
+  return { topic, key: CALENDAR_KEY, value, partition: 'every' };
 }

@@ -14,7 +14,7 @@ import type { Feed, Parsed, Response } from '../actors/feeds/feed.ts';
 import { type Finding, findingsOf } from '../actors/feeds/findings.ts';
 import type { Address, Clock, Host } from './host.ts';
 import type { Log, Outgoing, StateChange } from './log/log.ts';
-import { calendarOutputs, closedKey, cursorKey, rawOutputs, WRITER } from './raw-outputs.ts';
+import { calendarOutput, closedKey, cursorKey, rawOutputs, WRITER } from './raw-outputs.ts';
 import type { RecordEvent } from './views.ts';
 
 export interface ReplayPlan {
@@ -32,7 +32,6 @@ export interface ReplayPlan {
   readonly room: () => Promise<void>;
   /** Resolves when normalization has taken all that is on the log, so that no calendar overtakes a tick. */
   readonly settled: () => Promise<void>;
-  readonly partitions: number;
   readonly responseDone: (cursor: Cursor, fresh: boolean) => void;
   readonly extracted: (market: string, records: number) => void;
 }
@@ -192,8 +191,8 @@ export class ReplaySource {
       const advanceTo = this.#plan.closeAt(market, run, endUs);
       const closedTo = Number(decoder.decode(this.#cursors?.get(closedKey(key)) ?? new Uint8Array()));
       if (closedTo >= advanceTo) continue;
-      const { tenantId, partitions } = this.#plan;
-      outputs.push(...calendarOutputs({ market, run, advanceTo, tenantId, partitions }));
+      const { tenantId } = this.#plan;
+      outputs.push(calendarOutput({ market, run, advanceTo, tenantId }));
       state.push({ key: closedKey(key), value: encoder.encode(String(advanceTo)) });
     }
     await this.#ports.log.append(WRITER, outputs, state);

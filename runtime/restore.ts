@@ -4,6 +4,15 @@
 import { storedRunKey } from '../actors/calendar.ts';
 import { Defect, present } from '../actors/domain/invariant.ts';
 import { unsealJson } from '../actors/domain/sealed.ts';
+import {
+  awaited,
+  LAYOUT_STATE,
+  latestCalendar,
+  type Mark,
+  readMark,
+  storedLayout,
+} from '../actors/hand-over.ts';
+import type { Layout } from '../actors/layout.ts';
 import { EMPTY_LEDGER, type Ledger, type Ledgers } from '../actors/ledger.ts';
 import { type Quarantine, quarantinedId } from '../actors/quarantine.ts';
 import type { RestoredRouter } from '../actors/router-protocol.ts';
@@ -16,24 +25,35 @@ export type PackedParts = Map<string, Map<string, Uint8Array>>;
 export interface Restored {
   readonly router: RestoredRouter;
   readonly parts: PackedParts;
+  /** Older partitions that have not handed over yet: until they have, this one is not whole. */
+  readonly awaits: readonly number[];
 }
 
 /**
  * Reads the stored state of a partition. Throws what the log throws; a damaged router entry is a Defect.
  * The position that is stored with the state counts, where there is one: what the state holds is not folded
- * again, and what it lacks is, whatever became of the offset.
+ * again, and what it lacks is, whatever became of the offset. `layout`: the topic's, as the log has it now.
  */
-export async function restorePartition(member: Member, of: TopicPartition): Promise<Restored> {
+export async function restorePartition(
+  member: Member,
+  of: TopicPartition,
+  layout: Layout | null,
+): Promise<Restored> {
   const parts: PackedParts = new Map();
   const calendar = new Map<string, number>();
   const quarantines = new Map<string, Quarantine>();
   let ledgers: Ledgers = new Map();
+  const marks: Mark[] = [];
   let stored: number | null = null;
+  let own: Layout | null = null;
   for await (const [key, value] of member.state(of)) {
     if (key.startsWith('i:')) keepPart(parts, key, value);
     else if (key === LEDGER_KEY) ledgers = readLedgers(value);
     else if (key === POSITION_KEY) stored = Number(unsealJson(value, [1]));
+    else if (key === LAYOUT_STATE) own = storedLayout(value);
     else {
+      const mark = readMark(key, value);
+      if (mark !== null) marks.push(mark);
       const run = storedRunKey(key);
       const id = quarantinedId(key);
       if (run !== null) calendar.set(run, Number(unsealJson(value, [1])));
@@ -41,7 +61,15 @@ export async function restorePartition(member: Member, of: TopicPartition): Prom
     }
   }
   const position = stored ?? (await member.committed(of));
-  return { router: { position, ledgers, quarantines, calendar, instruments: [...parts.keys()] }, parts };
+  const router = {
+    position,
+    ledgers,
+    quarantines,
+    calendar: latestCalendar(calendar, marks),
+    layout: own ?? marks[0]?.layout ?? null,
+    instruments: [...parts.keys()],
+  };
+  return { router, parts, awaits: layout === null ? [] : awaited(layout, of.partition, marks) };
 }
 
 function keepPart(parts: PackedParts, key: string, value: Uint8Array): void {
@@ -62,11 +90,12 @@ function readLedgers(value: Uint8Array): Ledgers {
 function readQuarantine(value: Uint8Array): Quarantine {
   const parsed = unsealJson(value, [1]);
   if (typeof parsed !== 'object' || parsed === null) throw new Defect('a stored quarantine is no object');
-  const { active, fromOffset, parked, sinceMs }: Partial<Quarantine> = parsed;
+  const { active, fromOffset, parked, sinceMs, home }: Partial<Quarantine> = parsed;
   return {
     active: present(active, 'quarantine.active'),
     fromOffset: present(fromOffset, 'quarantine.fromOffset'),
     parked: present(parked, 'quarantine.parked'),
     sinceMs: present(sinceMs, 'quarantine.sinceMs'),
+    home: home ?? null,
   };
 }

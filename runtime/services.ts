@@ -2,7 +2,7 @@
 // that differs between services and can be said as a value stands here.
 
 import type { Destination } from '../actors/stage.ts';
-import type { TopicSpec } from './log/log.ts';
+import type { TopicSpec, WriterOf } from './log/log.ts';
 import type { ServiceName, StageName } from './views.ts';
 
 export const TOPIC: Readonly<Record<Destination, string>> = {
@@ -127,12 +127,34 @@ export function parkingTopic(group: GroupName): string {
  * together.
  */
 export function topicSpecs(markets: readonly string[], partitions: number, retentionMs: number): TopicSpec[] {
-  const plain = [...markets.map(rawTopic), ...Object.values(TOPIC), DEAD_LETTERS_RAW, DEAD_LETTERS_TICKS];
-  const specs = plain.map((name) => ({ name, partitions, retentionMs, compacted: false }));
+  const sized = { partitions, retentionMs, compacted: false };
+  const keyed = [...markets.map(rawTopic), ...Object.values(TOPIC)];
+  const specs: TopicSpec[] = keyed.map((name) => ({ ...sized, name, writers: writersOf(name, markets) }));
+  specs.push(...[DEAD_LETTERS_RAW, DEAD_LETTERS_TICKS].map((name) => ({ ...sized, name })));
   // What waits in quarantine waits for an operator, however long; `parked_max` bounds it.
   const parking = PARKING_GROUPS.map(parkingTopic);
   const parked = parking.map((name) => ({ name, partitions, retentionMs: null, compacted: false }));
   return [...specs, ...parked, eventsTopic(retentionMs)];
+}
+
+/** Connectors write the raw topics; what follows is written by the group before it, or brought to its place. */
+function writersOf(topic: string, markets: readonly string[]): readonly WriterOf[] {
+  if (marketOfRawTopic(topic) !== null) return [{ writer: 'connectors' }];
+  const raw = markets.map(rawTopic);
+  const of = (group: GroupName, ...inputs: readonly string[]): WriterOf => ({ group, inputs });
+  const enrichment = of('enrichment-service', TOPIC.ticks);
+  const aggregation = of('aggregation-service', TOPIC.enriched);
+  switch (topic) {
+    case TOPIC.ticks:
+      return [of('normalization-service', ...raw), enrichment];
+    case TOPIC.enriched:
+      return [enrichment, aggregation];
+    case TOPIC.anomalies:
+    case TOPIC.scores:
+      return [of('data-quality-service', TOPIC.ticks)];
+    default:
+      return [aggregation, of('aggregation-rebuilder', TOPIC.rebuild)];
+  }
 }
 
 /** The topic of the supervisors' events, which is there before any other. */

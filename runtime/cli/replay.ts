@@ -63,7 +63,7 @@ async function replayIn(wish: Wish, dataDir: string): Promise<number> {
     process.exit(EXIT_EXHAUSTED);
   };
   const stop = onSignals(voice);
-  const opened = openLog(prepared.config, environment, () => {});
+  const opened = openLog(prepared.config, environment, { note: () => {}, told: () => {} });
   const metrics = { telemetry: new Map(), connectorTelemetry: new ConnectorTelemetry([]) };
   const launched = await launch({ prepared, environment, opened, loggers, events, ...metrics, exhausted });
   let summary: ReplaySummary;

@@ -7,7 +7,7 @@ import type { Window } from '../../actors/feeds/source.ts';
 import type { FeedSettings, States } from '../../actors/live/plan.ts';
 import { reached } from '../../actors/live/progress.ts';
 import type { Intake } from '../intake.ts';
-import { calendarOutputs, closedKey } from '../raw-outputs.ts';
+import { calendarOutput, closedKey } from '../raw-outputs.ts';
 import type { Stored } from './store.ts';
 
 export class FeedCalendar {
@@ -58,7 +58,7 @@ export class FeedCalendar {
   }
 
   async #tell(): Promise<void> {
-    const { log, settled, tenantId, partitions } = this.#intake;
+    const { log, settled, tenantId } = this.#intake;
     const { market, source } = this.#settings;
     try {
       while (this.#wanted > this.#told) {
@@ -66,9 +66,9 @@ export class FeedCalendar {
         if (this.#stopped) return;
         const advanceTo = this.#wanted;
         const run = { market: market.market, run: source.run };
-        const outputs = calendarOutputs({ ...run, advanceTo, tenantId, partitions });
+        const output = calendarOutput({ ...run, advanceTo, tenantId });
         const value = new TextEncoder().encode(String(advanceTo));
-        await log.append(this.#writer, outputs, [{ key: this.#key, value }]);
+        await log.append(this.#writer, [output], [{ key: this.#key, value }]);
         this.#told = advanceTo;
       }
     } catch (error) {

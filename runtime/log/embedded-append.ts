@@ -1,10 +1,11 @@
 // How records get into the embedded log: sorted by partition, cut into batches and packed before the caller's
 // transaction, written inside it, and at hand for readers once that is durable.
 
+import { keyHash } from '../../actors/domain/murmur2.ts';
+import { chosen, type Layout } from '../../actors/layout.ts';
 import { BatchWriter } from './batch-writer.ts';
 import type { Store } from './embedded-store.ts';
 import type { Outgoing, TopicSpec } from './log.ts';
-import { keyHash } from './murmur2.ts';
 import { RecentBatches } from './recent-batches.ts';
 import { Opened, type Packed, storedAt } from './stored-batch.ts';
 
@@ -15,6 +16,7 @@ const PACKING_MAX = 4;
 
 export interface Topic extends TopicSpec {
   readonly id: number;
+  readonly layout: Layout;
 }
 
 /** A packed batch and the partition that it goes to. */
@@ -59,18 +61,20 @@ export class Appender {
       writers.set(tp, writer);
       return writer;
     };
-    for (const { topic, key, value, partition } of outputs) {
-      const spec = topics.get(topic);
-      if (spec === undefined) throw new RangeError(`topic ${topic} was not created by the bootstrap`);
-      const tp = spec.id * PARTITIONS_MAX + (partition ?? this.#partitionOf(key, spec.partitions));
-      const writer = writers.get(tp) ?? take(tp);
-      writer.add(key, value);
-      if (!writer.full) continue;
-      const cut = this.#cut(tp, writer);
-      cuts.push(cut);
-      writers.delete(tp);
-      // Few at once, so that few buffers serve a large commit.
-      if (cuts.length >= PACKING_MAX) await cuts[cuts.length - PACKING_MAX];
+    const layoutOf = (topic: string): Layout => topicOf(topics, topic).layout;
+    for (const { topic, key, value, partition: choice } of outputs) {
+      const { id } = topicOf(topics, topic);
+      for (const partition of chosen(topic, choice, () => this.#hash(key), layoutOf)) {
+        const tp = id * PARTITIONS_MAX + partition;
+        const writer = writers.get(tp) ?? take(tp);
+        writer.add(key, value);
+        if (!writer.full) continue;
+        const cut = this.#cut(tp, writer);
+        cuts.push(cut);
+        writers.delete(tp);
+        // Few at once, so that few buffers serve a large commit.
+        if (cuts.length >= PACKING_MAX) await cuts[cuts.length - PACKING_MAX];
+      }
     }
     for (const [tp, writer] of writers) cuts.push(this.#cut(tp, writer));
     return Promise.all(cuts);
@@ -92,12 +96,18 @@ export class Appender {
     }
   }
 
-  #partitionOf(key: string, partitions: number): number {
+  #hash(key: string): number {
     const cached = this.#hashes.get(key);
-    if (cached !== undefined) return cached % partitions;
+    if (cached !== undefined) return cached;
     if (this.#hashes.size >= CACHED_KEYS_MAX) this.#hashes.clear();
     const hash = keyHash(key);
     this.#hashes.set(key, hash);
-    return hash % partitions;
+    return hash;
   }
+}
+
+function topicOf(topics: ReadonlyMap<string, Topic>, name: string): Topic {
+  const topic = topics.get(name);
+  if (topic === undefined) throw new RangeError(`topic ${name} was not created by the bootstrap`);
+  return topic;
 }

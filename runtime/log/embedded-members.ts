@@ -26,7 +26,7 @@ interface Chair {
 }
 
 interface Table {
-  readonly partitions: readonly TopicPartition[];
+  partitions: readonly TopicPartition[];
   readonly chairs: Chair[];
   generation: number;
 }
@@ -66,6 +66,21 @@ export class Assignments {
         this.#split(table);
       },
     });
+  }
+
+  /** A topic has these partitions more: every group that reads it is split anew. */
+  add(topic: string, partitions: readonly TopicPartition[]): void {
+    for (const table of this.#tables.values()) {
+      if (!table.partitions.some((each) => each.topic === topic)) continue;
+      table.partitions = [...table.partitions, ...partitions];
+      this.#split(table);
+    }
+  }
+
+  /** Groups in which somebody of this process reads a topic. */
+  groupsOf(topic: string): readonly string[] {
+    const reads = ([, { partitions }]: [string, Table]) => partitions.some((each) => each.topic === topic);
+    return [...this.#tables].filter(reads).map(([group]) => group);
   }
 
   /** Partitions of a group that somebody joined in this process; empty for others. */

@@ -5,7 +5,9 @@
 import { Database } from 'bun:sqlite';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { asLayout, baseLayout, type Layout, partitionsOf } from '../../actors/layout.ts';
 import { freeBytes } from '../directories.ts';
+import type { Topic } from './embedded-append.ts';
 import { takeLock } from './embedded-lock.ts';
 import { SCHEMA } from './embedded-schema.ts';
 import type { TopicPartition, TopicSpec } from './log.ts';
@@ -110,17 +112,30 @@ export class Store {
     return free !== null && free < ROOM_BYTES;
   }
 
-  topics(): (TopicSpec & { readonly id: number })[] {
+  topics(): Topic[] {
     const rows = this.#all<{
       id: number;
       name: string;
       partitions: number;
       retention_ms: number | null;
       compacted: number;
-    }>('SELECT id, name, partitions, retention_ms, compacted FROM topics ORDER BY name');
-    return rows.map(({ id, name, partitions, retention_ms: retentionMs, compacted }) => {
-      return { id, name, partitions, retentionMs, compacted: compacted === 1 };
+      layout: string | null;
+    }>(
+      `SELECT id, name, partitions, retention_ms, compacted, layout FROM topics
+       LEFT JOIN layouts ON layouts.topic = topics.id ORDER BY name`,
+    );
+    return rows.map(({ id, name, partitions, retention_ms: retentionMs, compacted, layout }) => {
+      const kept = layout === null ? baseLayout(partitions) : asLayout(JSON.parse(layout));
+      if (kept === null) throw this.failed(new Error(`the layout of ${name} is damaged`));
+      return { id, name, partitions, retentionMs, compacted: compacted === 1, layout: kept };
     });
+  }
+
+  setLayout(id: number, layout: Layout): void {
+    this.#db.query('UPDATE topics SET partitions = ? WHERE id = ?').run(partitionsOf(layout), id);
+    const sql = `INSERT INTO layouts (topic, layout) VALUES (?,?)
+      ON CONFLICT (topic) DO UPDATE SET layout = excluded.layout`;
+    this.#db.query(sql).run(id, JSON.stringify(layout));
   }
 
   addTopic({ name, partitions, retentionMs, compacted }: TopicSpec): void {

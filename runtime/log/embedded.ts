@@ -2,9 +2,10 @@
 // checks the member's generation, appends the outputs, stores the state and moves the position. Changelogs
 // are compacted by construction: the latest value of a key is all that is stored.
 
-import { batchView } from './batch-view.ts';
-import { Appender, PARTITIONS_MAX, type Topic } from './embedded-append.ts';
+import { barrierValue, grown, LAYOUT_KEY, type Layout } from '../../actors/layout.ts';
+import { Appender, type Cut, PARTITIONS_MAX, type Topic } from './embedded-append.ts';
 import { Assignments } from './embedded-members.ts';
+import { Reader } from './embedded-reader.ts';
 import { openStore, type Store } from './embedded-store.ts';
 import type {
   Batch,
@@ -19,7 +20,7 @@ import type {
   TopicSpec,
 } from './log.ts';
 import { LogFault } from './log-fault.ts';
-import { type Opened, openStored } from './stored-batch.ts';
+import { differs } from './topic-differs.ts';
 import { Waiters } from './waiters.ts';
 
 export interface EmbeddedLogOptions {
@@ -46,12 +47,16 @@ class EmbeddedLog implements Log {
   readonly #assignments = new Assignments();
   readonly #waiters = new Waiters();
   readonly #appender: Appender;
+  readonly #reader: Reader;
+  readonly #nowMs: () => number;
   #topics: ReadonlyMap<string, Topic>;
   #closed = false;
 
   constructor(store: Store, nowMs: () => number) {
     this.#store = store;
+    this.#nowMs = nowMs;
     this.#appender = new Appender(store, nowMs);
+    this.#reader = new Reader(store, this.#appender.recent);
     this.#topics = this.#readTopics();
   }
 
@@ -70,9 +75,34 @@ class EmbeddedLog implements Log {
       const name = `${group}.changelog.v1`;
       return { name, partitions: 1, retentionMs: null, compacted: true };
     });
-    const specs = [...this.#topics.values()].map(({ id: _, ...spec }) => spec);
+    const specs = [...this.#topics.values()].map(({ id: _, layout: __, ...spec }) => spec);
     const all = [...specs, ...changelogs];
     return all.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  async layout(topic: string): Promise<Layout> {
+    return this.#topic(topic).layout;
+  }
+
+  /** All writers are here: barriers and the layout are one transaction, and what was packed before is not. */
+  async increase(topic: string, partitions: number): Promise<void> {
+    const { partitions: before, layout: old, id } = this.#topic(topic);
+    if (before >= partitions) return;
+    const layout = grown(old, partitions);
+    const value = barrierValue({ topic, layout }, this.#nowMs());
+    const older = Array.from({ length: before }, (_, partition) => partition);
+    const barriers = older.map((partition) => ({ topic, key: LAYOUT_KEY, value, partition }));
+    const cuts = await this.#appender.pack(barriers, this.#topics);
+    if (this.#topic(topic).layout !== old) return this.increase(topic, partitions);
+    this.#appender.transaction(() => {
+      this.#appender.write(cuts);
+      this.#store.setLayout(id, layout);
+    });
+    this.#topics = this.#readTopics();
+    const added = Array.from({ length: partitions - before }, (_, n) => ({ topic, partition: before + n }));
+    for (const group of this.#assignments.groupsOf(topic)) this.#subscribe(group, added);
+    this.#assignments.add(topic, added);
+    this.#waiters.wake(new Set([topic]));
   }
 
   async join(group: string, topics: readonly string[]): Promise<Member> {
@@ -85,11 +115,12 @@ class EmbeddedLog implements Log {
   }
 
   async append(writer: string, outputs: readonly Outgoing[], state: readonly StateChange[]): Promise<void> {
-    const cuts = await this.#appender.pack(outputs, this.#topics);
-    this.#open();
-    this.#appender.transaction(() => {
-      this.#appender.write(cuts);
-      for (const { key, value } of state) this.#store.setState(`writer:${writer}`, 0, key, value);
+    await this.#packed(outputs, (cuts) => {
+      this.#open();
+      this.#appender.transaction(() => {
+        this.#appender.write(cuts);
+        for (const { key, value } of state) this.#store.setState(`writer:${writer}`, 0, key, value);
+      });
     });
     this.#wake(outputs);
   }
@@ -171,6 +202,7 @@ class EmbeddedLog implements Log {
       committed: async (of) => this.#committed(group, of),
       commit: (of, commit) => this.#commit(group, () => seat.since(of), of, commit),
       state: (of) => this.#state(group, seat.adopt(of)),
+      stored: (of) => this.#state(group, of),
       leave: async () => seat.leave(),
     };
   }
@@ -186,50 +218,35 @@ class EmbeddedLog implements Log {
     commit: Commit,
   ): Promise<CommitOutcome> {
     const generation = since();
-    const cuts = await this.#appender.pack(commit.outputs, this.#topics);
-    this.#open();
-    // Lost and regained in the meantime is lost: another member may have done the batch.
-    if (generation === null || since() !== generation) return 'fenced';
-    const tp = this.#tp(of);
-    this.#appender.transaction(() => {
-      this.#appender.write(cuts);
-      for (const { key, value } of commit.state) this.#store.setState(group, tp, key, value);
-      this.#store.setCommitted(group, tp, commit.nextOffset);
+    return this.#packed(commit.outputs, (cuts) => {
+      this.#open();
+      // Lost and regained in the meantime is lost: another member may have done the batch.
+      if (generation === null || since() !== generation) return 'fenced';
+      const tp = this.#tp(of);
+      this.#appender.transaction(() => {
+        this.#appender.write(cuts);
+        for (const { key, value, partition = of.partition } of commit.state) {
+          this.#store.setState(group, this.#tp({ topic: of.topic, partition }), key, value);
+        }
+        this.#store.setCommitted(group, tp, commit.nextOffset);
+      });
+      this.#wake(commit.outputs);
+      return 'committed';
     });
-    this.#wake(commit.outputs);
-    return 'committed';
+  }
+
+  /** Writes what was packed by the layouts that still hold. */
+  async #packed<T>(outputs: readonly Outgoing[], write: (cuts: readonly Cut[]) => T): Promise<T> {
+    for (;;) {
+      const topics = this.#topics;
+      const cuts = await this.#appender.pack(outputs, topics);
+      if (topics === this.#topics) return write(cuts);
+    }
   }
 
   #view(of: TopicPartition, fromOffset: number, recordsMax: number): Batch | null {
     this.#open();
-    const tp = this.#tp(of);
-    const opened: Opened[] = [];
-    let held = 0;
-    for (let next = fromOffset; held < recordsMax; ) {
-      const more = this.#opened(of, tp, next);
-      if (more === null) break;
-      const fresh = more.count - Math.max(0, next - more.baseOffset);
-      // A stored batch is taken whole where it can be: it goes to a sink as it stands.
-      if (opened.length > 0 && held + fresh > recordsMax) break;
-      opened.push(more);
-      held += fresh;
-      next = more.baseOffset + more.count;
-    }
-    const [first] = opened;
-    if (first === undefined) return null;
-    return batchView(of, opened, Math.max(0, fromOffset - first.baseOffset), recordsMax);
-  }
-
-  #opened(of: TopicPartition, tp: number, offset: number): Opened | null {
-    const recent = this.#appender.recent.find(tp, offset);
-    if (recent !== null) return recent.forReader();
-    const stored = this.#store.batchAt(of, tp, offset);
-    if (stored === null) return null;
-    try {
-      return openStored(of, stored);
-    } catch (error) {
-      throw this.#store.failed(error);
-    }
+    return this.#reader.view(of, this.#tp(of), fromOffset, recordsMax);
   }
 
   /** A group that joins holds what it has not read, whether or not it ever commits. */
@@ -272,13 +289,4 @@ class EmbeddedLog implements Log {
   #open(): void {
     if (this.#closed) throw new LogFault('the log is closed', 'log_closed', false);
   }
-}
-
-function differs(spec: TopicSpec, found: TopicSpec | undefined): boolean {
-  return (
-    found === undefined ||
-    found.partitions !== spec.partitions ||
-    found.retentionMs !== spec.retentionMs ||
-    found.compacted !== spec.compacted
-  );
 }

@@ -96,6 +96,10 @@ declare module 'kafkajs/src/broker/index.js' {
       }[];
       timeout: number;
     }): Promise<object>;
+    createPartitions(of: {
+      topicPartitions: { topic: string; count: number }[];
+      timeout: number;
+    }): Promise<object>;
     describeConfigs(of: { resources: { type: number; name: string; configNames: string[] }[] }): Promise<{
       resources: Configuration[];
     }>;

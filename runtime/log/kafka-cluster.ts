@@ -123,15 +123,15 @@ export class KafkaCluster {
       return { host: each.slice(0, cut), port: Number(each.slice(cut + 1)) };
     });
     const addresses = [...(metadata?.nodes.values() ?? []), ...configured];
-    const failures: unknown[] = [];
+    let failure: unknown = new Error('no broker is configured');
     for (const address of addresses) {
       try {
         return await this.#node(address);
       } catch (error) {
-        failures.push(error);
+        failure = error;
       }
     }
-    throw failures.at(-1) ?? new Error('no broker is configured');
+    throw failure;
   }
 
   async brokers(): Promise<number> {
@@ -142,6 +142,13 @@ export class KafkaCluster {
   async topics(): Promise<readonly string[]> {
     const { leaders } = await (await this.any()).send(metadataRequest(null));
     return [...leaders.keys()].filter((name) => !name.startsWith('__'));
+  }
+
+  /** Numbers of partitions as a broker answers now; topics that do not exist are left out. */
+  async counts(topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    if (topics.length === 0) return new Map();
+    const { leaders } = await (await this.any()).send(metadataRequest(topics));
+    return new Map([...leaders].map(([topic, found]) => [topic, found.length]));
   }
 
   stale(): void {

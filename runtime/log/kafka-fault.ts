@@ -19,6 +19,9 @@ const LASTING: ReadonlySet<string> = new Set([
   'UNSUPPORTED_SASL_MECHANISM',
 ]);
 
+/** A newer epoch of the transactional id was given out. */
+export const FENCED: ReadonlySet<string> = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED']);
+
 /** Kafka's name of the error, such as `NOT_LEADER_FOR_PARTITION`, or the class of a connection's. */
 export function errorType(error: unknown): string {
   if (!(error instanceof Error)) return 'UNKNOWN';

@@ -5,10 +5,11 @@
 import type { StateChange, TopicPartition } from '../../actors/batch.ts';
 import { changelogPart, changelogTopic, ownerOf, readChangelog } from './kafka-changelog.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
+import type { Layouts } from './kafka-layouts.ts';
 import { Membership } from './kafka-membership.ts';
 import type { Outputs } from './kafka-outputs.ts';
 import { Slot, type SlotPorts } from './kafka-slot.ts';
-import type { TransactionOptions } from './kafka-transaction.ts';
+import type { Part, TransactionOptions } from './kafka-transaction.ts';
 import type { Commit, CommitOutcome, Member } from './log.ts';
 
 export interface KafkaMemberOptions {
@@ -22,6 +23,9 @@ export interface KafkaMemberOptions {
   readonly fetchBytesMax: number;
   readonly transactions: TransactionOptions;
   readonly outputs: Outputs;
+  readonly layouts: Layouts;
+  /** Sees to it that a topic has as many partitions. */
+  readonly widen: (topic: string, partitions: number) => Promise<void>;
   readonly committed: (ends: ReadonlyMap<string, number>) => void;
   readonly note: (cause: string) => void;
 }
@@ -76,9 +80,11 @@ export class KafkaMember implements Member {
   async commit(of: TopicPartition, { outputs, state, nextOffset }: Commit): Promise<CommitOutcome> {
     const slot = this.#slots.get(placeOf(of));
     if (slot === undefined) return 'fenced';
-    const parts = await this.#options.outputs.parts(this.#cluster, outputs);
-    const changes = this.#changes(of, state);
-    return slot.commit(changes === null ? parts : [...parts, changes], nextOffset);
+    const made = async (): Promise<Part[]> => [
+      ...(await this.#options.outputs.parts(this.#cluster, outputs)),
+      ...(await this.#changes(of, state)),
+    ];
+    return slot.commit(made, nextOffset);
   }
 
   async *state(of: TopicPartition): AsyncIterable<readonly [string, Uint8Array]> {
@@ -86,7 +92,19 @@ export class KafkaMember implements Member {
     // All of them first: a transaction that a crash left open in a neighbour would hold up the read.
     await Promise.all([...this.#slots.values()].map((each) => each.ready()));
     slot.adopted = true;
-    yield* await readChangelog(this.#cluster, this.#changelog(of), ownerOf(of), this.#options.fetchBytesMax);
+    yield* this.stored(of);
+  }
+
+  async *stored(of: TopicPartition): AsyncIterable<readonly [string, Uint8Array]> {
+    const at = this.#changelog(of);
+    await this.#options.widen(at.topic, at.partition + 1);
+    yield* await readChangelog(this.#cluster, at, ownerOf(of), this.#options.fetchBytesMax);
+  }
+
+  /** The topics may have more partitions than the group was split over. */
+  recount(): void {
+    this.#cluster.stale();
+    this.#membership.recount();
   }
 
   /** What this member committed itself, which the coordinator may tell a moment later. */
@@ -122,8 +140,16 @@ export class KafkaMember implements Member {
     return { topic: changelogTopic(this.group), partition };
   }
 
-  #changes(of: TopicPartition, state: readonly StateChange[]) {
-    return state.length === 0 ? null : changelogPart(this.#changelog(of), ownerOf(of), state);
+  /** By the partition that they belong to. */
+  async #changes({ topic, partition }: TopicPartition, state: readonly StateChange[]): Promise<Part[]> {
+    const byPartition = Map.groupBy(state, (each) => each.partition ?? partition);
+    const parts: Part[] = [];
+    for (const [of, changes] of byPartition) {
+      const at = this.#changelog({ topic, partition: of });
+      await this.#options.widen(at.topic, of + 1);
+      parts.push(changelogPart(at, ownerOf({ topic, partition: of }), changes));
+    }
+    return parts;
   }
 
   #assigned(partitions: readonly TopicPartition[], generation: number, lost: boolean): void {
@@ -148,10 +174,11 @@ export class KafkaMember implements Member {
   }
 
   #slotPorts(): SlotPorts {
-    const { group, transactions, fetchBytesMax, committed, note } = this.#options;
+    const { group, transactions, layouts, fetchBytesMax, committed, note } = this.#options;
     return {
       cluster: this.#cluster,
       group,
+      layouts,
       transactions,
       fetchBytesMax,
       committed,

@@ -50,6 +50,9 @@ export class Membership {
   #changed = Promise.withResolvers<void>();
   #wake: () => void = () => {};
   #leaving = false;
+  #leads = false;
+  /** The leader joins anew, so that the others do. */
+  #recounted = false;
 
   constructor(cluster: KafkaCluster, options: MembershipOptions) {
     this.#cluster = cluster;
@@ -84,6 +87,13 @@ export class Membership {
       if (FORGOTTEN.has(type)) return false;
       throw error;
     }
+  }
+
+  /** Whoever leads splits the partitions anew. */
+  recount(): void {
+    if (!this.#leads) return;
+    this.#recounted = true;
+    this.#wake();
   }
 
   async leave(): Promise<void> {
@@ -146,6 +156,8 @@ export class Membership {
     });
     const { generationId: generation } = joined;
     const leads = joined.leaderId === joined.memberId;
+    this.#leads = leads;
+    this.#recounted = false;
     const synced = await broker.syncGroup({
       groupId,
       generationId: generation,
@@ -169,7 +181,7 @@ export class Membership {
     let answeredMs = performance.now();
     while (!this.#leaving) {
       await this.#pause(this.#options.heartbeatMs);
-      if (this.#leaving) return true;
+      if (this.#leaving || this.#recounted) return true;
       try {
         if (!(await this.#stays())) return true;
         answeredMs = performance.now();
@@ -212,6 +224,8 @@ export class Membership {
     }
     const topics = [...new Set(read.flatMap((each) => each.topics))].sort();
     const counts = new Map<string, number>();
+    // As they are now: partitions may have been added since the last split.
+    this.#cluster.stale();
     for (const topic of topics) counts.set(topic, await this.#cluster.partitions(topic));
     const owners = assignPartitions([...byWorker.keys()], Math.max(0, ...counts.values()));
     return read.map(({ memberId, worker }) => {

@@ -4,6 +4,7 @@
 //   base offset · length · leader epoch · magic · crc · attributes · last offset delta · first and greatest
 //   time · producer id, epoch, first sequence · count · records
 
+import { LAYOUT_KEY } from '../../actors/layout.ts';
 import { crc32c } from './crc32c.ts';
 import { BytesReader, BytesWriter, varintSize } from './kafka-bytes.ts';
 import { type Compression, compress, compressionBits, decompress } from './kafka-codecs.ts';
@@ -169,6 +170,22 @@ function readRun(batch: BytesReader, head: Head, fromOffset: number): Run {
     reader.at = end;
   }
   return { bytes, count: kept, offsets, timestamps, index };
+}
+
+/** The same in pieces, so that a barrier, which is a stored batch of its own, stands alone. */
+export function apart({ runs, nextOffset }: Decoded): readonly Decoded[] {
+  const pieces: Run[][] = [];
+  let last: Run[] | null = null;
+  for (const run of runs) {
+    const alone = run.count === 1 && recordKey(run, 0) === LAYOUT_KEY;
+    if (alone || last === null) pieces.push([]);
+    pieces.at(-1)?.push(run);
+    last = alone ? null : (pieces.at(-1) ?? null);
+  }
+  return pieces.map((each, n) => ({
+    runs: each,
+    nextOffset: pieces[n + 1]?.[0]?.offsets[0] ?? nextOffset,
+  }));
 }
 
 const decoder = new TextDecoder();

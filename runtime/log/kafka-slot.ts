@@ -7,10 +7,11 @@
 //              └──────────────────────────┘  └──▶ fenced: closed for good
 
 import type { KafkaCluster } from './kafka-cluster.ts';
-import { asKafkaFault } from './kafka-fault.ts';
+import { asKafkaFault, errorType, FENCED } from './kafka-fault.ts';
 import { fetchPartition, firstOffset } from './kafka-fetch.ts';
+import type { Layouts } from './kafka-layouts.ts';
 import { committedOffset } from './kafka-offsets.ts';
-import { batchOver, type Decoded } from './kafka-records.ts';
+import { apart, batchOver, type Decoded } from './kafka-records.ts';
 import { type Part, type TransactionOptions, Transactions } from './kafka-transaction.ts';
 import type { Batch, CommitOutcome, TopicPartition } from './log.ts';
 
@@ -18,6 +19,7 @@ export interface SlotPorts {
   readonly cluster: KafkaCluster;
   readonly group: string;
   readonly transactions: TransactionOptions;
+  readonly layouts: Layouts;
   readonly fetchBytesMax: number;
   /** Whether the group still counts us in; waits for the assignment when it is being made. */
   readonly counted: (slot: Slot) => Promise<boolean>;
@@ -48,6 +50,8 @@ export class Slot {
   /** Null: from the committed offset. */
   #position: number | null = null;
   #held: { readonly decoded: Decoded; taken: number; count: number } | null = null;
+  /** What was fetched behind it: a barrier stands apart. */
+  #more: readonly Decoded[] = [];
   #reads = 0;
   closed = false;
   /** Its state was read since it is ours. Until then a commit can only come from who knows the past. */
@@ -92,6 +96,7 @@ export class Slot {
   seek(offset: number): void {
     if (offset === this.#position) return;
     this.#held = null;
+    this.#more = [];
     this.#position = offset;
   }
 
@@ -105,12 +110,13 @@ export class Slot {
     const held = this.#held;
     const batch = batchOver(this.of, held.decoded, held.taken, recordsMax);
     held.taken += batch.count;
-    if (held.taken === held.count) this.#held = null;
+    if (held.taken === held.count) this.#hold(this.#more);
     this.#position = batch.nextOffset;
     return batch;
   }
 
-  async commit(parts: readonly Part[], nextOffset: number): Promise<CommitOutcome> {
+  /** `made`: places the outputs, under the epoch that sends them. */
+  async commit(made: () => Promise<readonly Part[]>, nextOffset: number): Promise<CommitOutcome> {
     if (this.closed || !this.adopted) return 'fenced';
     if (this.#ready === null || this.#pending === null) await this.ready();
     else {
@@ -120,6 +126,8 @@ export class Slot {
     }
     const producer = this.#producer;
     if (this.closed || producer === null) return 'fenced';
+    const parts = await made();
+    if (this.closed || this.#producer !== producer) return this.closed ? 'fenced' : 'aborted';
     const pending = { token: crypto.randomUUID(), nextOffset };
     this.#pending = pending;
     try {
@@ -130,7 +138,10 @@ export class Slot {
       return 'committed';
     } catch (error) {
       this.#ports.cluster.stale();
-      this.#ports.note(asKafkaFault(error, `commit of ${this.place}`, this.#ports.cluster.target).message);
+      // A new layout fences every writer: it was said when it was decided.
+      if (!FENCED.has(errorType(error))) {
+        this.#ports.note(asKafkaFault(error, `commit of ${this.place}`, this.#ports.cluster.target).message);
+      }
       return this.#settle();
     }
   }
@@ -147,6 +158,7 @@ export class Slot {
     this.#producer = null;
     const producer = new Transactions(cluster, `${group}/${this.place}`, transactions);
     await cluster.use(`epoch of ${this.place}`, () => producer.init());
+    await this.#ports.layouts.refresh();
     const found = await committedOffset(cluster, group, this.of);
     this.#producer = producer;
     return found;
@@ -201,11 +213,16 @@ export class Slot {
       note(`retention has overtaken ${this.place}: ${first - from} offsets from ${from} on are gone`),
     );
     if (this.#position !== from) return true;
-    const count = decoded.runs.reduce((sum, run) => sum + run.count, 0);
-    if (count > 0) this.#held = { decoded, taken: 0, count };
+    if (decoded.runs.length > 0) this.#hold(apart(decoded));
     else if (decoded.nextOffset > from) await this.#skip(from, decoded.nextOffset);
     else return false;
     return true;
+  }
+
+  #hold([decoded, ...more]: readonly Decoded[]): void {
+    const count = decoded?.runs.reduce((sum, run) => sum + run.count, 0) ?? 0;
+    this.#held = decoded === undefined ? null : { decoded, taken: 0, count };
+    this.#more = more;
   }
 
   /** Markers and aborted records alone: the offset moves past them, so that an idle group's lag is 0. */

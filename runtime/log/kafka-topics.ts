@@ -74,6 +74,29 @@ function alreadyThere(error: unknown): boolean {
   return error.errors.every((each) => errorType(each) === 'TOPIC_ALREADY_EXISTS');
 }
 
+/** Gives a topic that has fewer as many partitions, and waits until each has its leader. */
+export async function addPartitions(cluster: KafkaCluster, topic: string, partitions: number): Promise<void> {
+  await cluster.use(`partitions of ${topic}`, async () => {
+    if (((await cluster.counts([topic])).get(topic) ?? 0) < partitions) {
+      const { broker } = await cluster.controller();
+      const topicPartitions = [{ topic, count: partitions }];
+      try {
+        await broker.createPartitions({ topicPartitions, timeout: CREATE_MS_MAX });
+      } catch (error) {
+        // Another process was quicker.
+        if (errorType(error) !== 'INVALID_PARTITIONS') throw error;
+      }
+    }
+    const deadline = performance.now() + CREATE_MS_MAX;
+    cluster.stale();
+    while (!(await hasLeaders(cluster, topic, partitions))) {
+      if (performance.now() > deadline) throw new Error(`topic ${topic} has no leaders yet`);
+      cluster.stale();
+      await Bun.sleep(LOOK_MS);
+    }
+  });
+}
+
 /** Named by the metadata, and serving: a broker learns a moment later that it leads. */
 async function hasLeaders(cluster: KafkaCluster, topic: string, partitions: number): Promise<boolean> {
   if ((await cluster.partitions(topic)) < partitions) return false;
@@ -107,12 +130,4 @@ export async function describeTopics(cluster: KafkaCluster, names: readonly stri
       return { name, partitions, retentionMs, compacted: settingOf('cleanup.policy').includes('compact') };
     });
   });
-}
-
-export function differs(spec: TopicSpec, found: TopicSpec): boolean {
-  return (
-    found.partitions !== spec.partitions ||
-    found.retentionMs !== spec.retentionMs ||
-    found.compacted !== spec.compacted
-  );
 }

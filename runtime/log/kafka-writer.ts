@@ -3,13 +3,15 @@
 
 import { changelogPart, ownerOf, readChangelog, WRITERS_CHANGELOG } from './kafka-changelog.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
-import { asKafkaFault } from './kafka-fault.ts';
+import { asKafkaFault, errorType, FENCED } from './kafka-fault.ts';
+import type { Layouts } from './kafka-layouts.ts';
 import { type Part, type TransactionOptions, Transactions } from './kafka-transaction.ts';
 import type { StateChange } from './log.ts';
 
 export interface WriterPorts {
   readonly cluster: KafkaCluster;
   readonly transactions: TransactionOptions;
+  readonly layouts: Layouts;
   readonly fetchBytesMax: number;
   readonly committed: (ends: ReadonlyMap<string, number>) => void;
   readonly note: (cause: string) => void;
@@ -17,6 +19,7 @@ export interface WriterPorts {
 
 const AT = { topic: WRITERS_CHANGELOG, partition: 0 };
 const TOKEN = '\u0000token';
+const REGISTERED = { key: '\u0000writer', value: new Uint8Array() };
 const SETTLE_MS_MAX = 120_000;
 const PAUSE_MS = 50;
 const PAUSE_MS_MAX = 2_000;
@@ -28,15 +31,20 @@ export class Writer {
   readonly #ports: WriterPorts;
   #producer: Transactions | null = null;
   #queue: Promise<void> = Promise.resolve();
+  /** Its name stands among the writers, for who has to fence them all. */
+  #registered = false;
 
   constructor(name: string, ports: WriterPorts) {
     this.#name = name;
     this.#ports = ports;
   }
 
-  /** One append after the other. Throws a retryable LogFault when the outcome stays unknown for long. */
-  append(parts: readonly Part[], state: readonly StateChange[]): Promise<void> {
-    const done = this.#queue.then(() => this.#append(parts, state));
+  /**
+   * One append after the other; `made` places the outputs, under the epoch that sends them. Throws a retryable
+   * LogFault when the outcome stays unknown for long.
+   */
+  append(made: () => Promise<readonly Part[]>, state: readonly StateChange[]): Promise<void> {
+    const done = this.#queue.then(() => this.#append(made, state));
     this.#queue = done.catch(() => {});
     return done;
   }
@@ -44,32 +52,33 @@ export class Writer {
   async state(): Promise<ReadonlyMap<string, Uint8Array>> {
     const { cluster, fetchBytesMax } = this.#ports;
     const stored = new Map(await readChangelog(cluster, AT, ownerOf(this.#name), fetchBytesMax));
-    stored.delete(TOKEN);
+    for (const own of [TOKEN, REGISTERED.key]) stored.delete(own);
     return stored;
   }
 
-  async #append(parts: readonly Part[], state: readonly StateChange[]): Promise<void> {
-    if (parts.length === 0 && state.length === 0) return;
+  async #append(made: () => Promise<readonly Part[]>, state: readonly StateChange[]): Promise<void> {
     const { cluster, committed, note } = this.#ports;
     const token = crypto.randomUUID();
     const changes = [...state, { key: TOKEN, value: encoder.encode(token) }];
-    const all = [...parts, changelogPart(AT, ownerOf(this.#name), changes)];
     const deadline = performance.now() + SETTLE_MS_MAX;
     let sent = false;
     for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
       try {
         const producer = this.#producer ?? (await this.#newEpoch());
         if (sent && (await this.#lastToken()) === token) return;
+        const parts = await made();
         sent = true;
         this.#producer = null;
-        committed(await producer.run(all, null));
+        committed(await producer.run([...parts, changelogPart(AT, ownerOf(this.#name), changes)], null));
         this.#producer = producer;
         return;
       } catch (error) {
+        if (error instanceof RangeError) throw error;
         this.#producer = null;
         cluster.stale();
         const fault = asKafkaFault(error, `append of ${this.#name}`, cluster.target);
-        note(fault.message);
+        // A new layout fences every writer: it was said when it was decided.
+        if (!FENCED.has(errorType(error))) note(fault.message);
         if (!fault.retryable || performance.now() > deadline) throw fault;
         await Bun.sleep(pauseMs);
       }
@@ -77,8 +86,14 @@ export class Writer {
   }
 
   async #newEpoch(): Promise<Transactions> {
-    const producer = new Transactions(this.#ports.cluster, `writer/${this.#name}`, this.#ports.transactions);
+    const { cluster, transactions, committed, layouts } = this.#ports;
+    const producer = new Transactions(cluster, `writer/${this.#name}`, transactions);
     await producer.init();
+    const first = !this.#registered;
+    if (first) committed(await producer.run([changelogPart(AT, ownerOf(this.#name), [REGISTERED])], null));
+    this.#registered = true;
+    // Behind the registration: who changes a layout and misses it is seen changing it.
+    await layouts.refresh();
     this.#producer = producer;
     return producer;
   }

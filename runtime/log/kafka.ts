@@ -8,15 +8,18 @@
 // Besides its own connections (metadata, plain reads, topics, writers) each member has two sets: one for
 // data, one for its place in the group.
 
+import type { Layout } from '../../actors/layout.ts';
 import { changelogTopic, WRITERS_CHANGELOG } from './kafka-changelog.ts';
 import { KafkaCluster, type KafkaConnection } from './kafka-cluster.ts';
 import type { Compression } from './kafka-codecs.ts';
-import { ends, firstOffset } from './kafka-fetch.ts';
+import { Growth } from './kafka-growth.ts';
+import { lagOf } from './kafka-lag.ts';
+import { LAYOUTS, Layouts } from './kafka-layouts.ts';
 import { KafkaMember } from './kafka-member.ts';
-import { committedOffsets } from './kafka-offsets.ts';
 import { Outputs } from './kafka-outputs.ts';
 import { Reads } from './kafka-reads.ts';
-import { createTopics, describeTopics, differs, type TopicPolicy } from './kafka-topics.ts';
+import { addPartitions, createTopics, describeTopics, type TopicPolicy } from './kafka-topics.ts';
+import type { TransactionOptions } from './kafka-transaction.ts';
 import { Watch } from './kafka-watch.ts';
 import { Writer } from './kafka-writer.ts';
 import type {
@@ -30,6 +33,7 @@ import type {
   TopicSpec,
 } from './log.ts';
 import { LogFault } from './log-fault.ts';
+import { differs } from './topic-differs.ts';
 
 export interface KafkaLogOptions {
   readonly connection: KafkaConnection;
@@ -46,8 +50,12 @@ export interface KafkaLogOptions {
   readonly fetchBytesMax: number;
   readonly valueBytesMax: number;
   readonly nowMs: () => number;
+  /** Partitions that were added are noticed within this. */
+  readonly layoutPollMs: number;
   /** What went wrong and is being tried again. */
   readonly note: (cause: string) => void;
+  /** What was noticed of the topics, and what is done about it. */
+  readonly told: (cause: string, decision: string) => void;
 }
 
 const BATCH_BYTES_MAX = 900_000;
@@ -56,7 +64,6 @@ const HEALTH_MS_MAX = 2_000;
 const ASKED_MS_MAX = 3_000;
 const WAIT_MS = 100;
 const WAIT_MS_MAX = 5_000;
-const placeOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
 
 /** Nothing is connected before it is needed: brokers that are away are met by the first call. */
 export function openKafkaLog(options: KafkaLogOptions): Log {
@@ -67,20 +74,30 @@ class KafkaLog implements Log {
   readonly #options: KafkaLogOptions;
   readonly #cluster: KafkaCluster;
   readonly #watched: KafkaCluster;
+  /** For layouts alone: whoever commits must not wait behind those who ask for theirs. */
+  readonly #asked: KafkaCluster;
   readonly #watch: Watch;
   readonly #outputs: Outputs;
   readonly #members = new Map<KafkaMember, { readonly group: string; readonly topics: readonly string[] }>();
   readonly #writers = new Map<string, Writer>();
   readonly #reads: Reads;
+  readonly #layouts: Layouts;
+  readonly #growth: Growth;
   #closed = false;
 
   constructor(options: KafkaLogOptions) {
     this.#options = options;
     this.#cluster = new KafkaCluster(options.connection);
     this.#watched = new KafkaCluster(options.connection);
+    this.#asked = new KafkaCluster(options.connection);
     this.#watch = new Watch(this.#watched);
     this.#reads = new Reads(this.#cluster, options.fetchBytesMax);
-    this.#outputs = new Outputs(options.valueBytesMax);
+    const { fetchBytesMax, nowMs, layoutPollMs: periodMs, note, told } = options;
+    const transactions = this.#transactions();
+    this.#layouts = new Layouts({ cluster: this.#asked, transactions, fetchBytesMax, nowMs });
+    this.#outputs = new Outputs(options.valueBytesMax, this.#layouts);
+    const ports = { cluster: this.#asked, layouts: this.#layouts, periodMs, note, told };
+    this.#growth = new Growth({ ...ports, grew: () => this.#grew() });
   }
 
   /** Waits for brokers that are away, as `join` does. */
@@ -89,18 +106,44 @@ class KafkaLog implements Log {
   }
 
   async #bootstrap(specs: readonly TopicSpec[]): Promise<{ created: string[]; differing: string[] }> {
-    const all = [...specs, { name: WRITERS_CHANGELOG, partitions: 1, retentionMs: null, compacted: true }];
+    const own = { partitions: 1, retentionMs: null, compacted: true };
+    const all = [...specs, ...[WRITERS_CHANGELOG, LAYOUTS].map((name) => ({ ...own, name }))];
     const made = new Set(await createTopics(this.#cluster, all, this.#options.topics));
+    await this.#keepLayouts(specs);
     const names = specs.map(({ name }) => name);
     const found = new Map((await describeTopics(this.#cluster, names)).map((spec) => [spec.name, spec]));
-    const isOther = (spec: TopicSpec): boolean => {
-      const there = found.get(spec.name);
-      return there === undefined || differs(spec, there);
-    };
-    return {
-      created: names.filter((name) => made.has(name)),
-      differing: specs.filter(isOther).map(({ name }) => name),
-    };
+    const differing = specs.filter((spec) => differs(spec, found.get(spec.name))).map(({ name }) => name);
+    return { created: names.filter((name) => made.has(name)), differing };
+  }
+
+  /** A topic's first layout is what the topic is found with. */
+  async #keepLayouts(specs: readonly TopicSpec[]): Promise<void> {
+    const kept = specs.flatMap(({ name, writers }) => (writers === undefined ? [] : [{ name, writers }]));
+    for (const { name, writers } of kept) this.#layouts.declare(name, writers);
+    await this.#layouts.refresh();
+    const fresh = kept.filter(({ name }) => this.#layouts.of(name) === null);
+    await Promise.all(fresh.map(({ name }) => this.#layouts.change(name)));
+    if (this.#layouts.declared.length > 0) this.#growth.start();
+  }
+
+  async layout(topic: string): Promise<Layout | null> {
+    return this.#patiently(async () => (await this.#layouts.read(topic))?.layout ?? null, ASKED_MS_MAX);
+  }
+
+  async increase(topic: string, partitions: number): Promise<void> {
+    await this.#patiently(() => this.#widen(topic, partitions), ASKED_MS_MAX);
+    if (this.#layouts.of(topic) !== null) await this.#growth.look();
+  }
+
+  async #widen(topic: string, partitions: number): Promise<void> {
+    if ((await this.#partitions(topic)) >= partitions) return;
+    await addPartitions(this.#cluster, topic, partitions);
+    this.#grew();
+  }
+
+  #grew(): void {
+    for (const each of [this.#cluster, this.#watched, this.#asked]) each.stale();
+    for (const member of this.#members.keys()) member.recount();
   }
 
   async topics(): Promise<readonly TopicSpec[]> {
@@ -122,7 +165,7 @@ class KafkaLog implements Log {
       compacted: true,
     };
     await createTopics(this.#cluster, [changelog], this.#options.topics);
-    const { connection, worker, compression, transactionMs, nowMs } = this.#options;
+    const { connection, worker, nowMs } = this.#options;
     const others = [...this.#members.values()].filter((each) => each.group === group).length;
     const member = new KafkaMember(new KafkaCluster(connection), new KafkaCluster(connection), {
       ...this.#options,
@@ -130,8 +173,10 @@ class KafkaLog implements Log {
       topics,
       worker: others === 0 ? worker : `${worker}#${others + 1}`,
       startedMs: nowMs(),
-      transactions: { timeoutMs: transactionMs, compression, nowMs, batchBytesMax: BATCH_BYTES_MAX },
+      transactions: this.#transactions(),
       outputs: this.#outputs,
+      layouts: this.#layouts,
+      widen: (topic, partitions) => this.#widen(topic, partitions),
       committed: this.#reads.committed,
     });
     this.#members.set(member, { group, topics });
@@ -140,8 +185,8 @@ class KafkaLog implements Log {
 
   async append(writer: string, outputs: readonly Outgoing[], state: readonly StateChange[]): Promise<void> {
     this.#open();
-    const parts = await this.#outputs.parts(this.#cluster, outputs);
-    await this.#writer(writer).append(parts, state);
+    if (outputs.length === 0 && state.length === 0) return;
+    await this.#writer(writer).append(() => this.#outputs.parts(this.#cluster, outputs), state);
   }
 
   async writerState(writer: string): Promise<ReadonlyMap<string, Uint8Array>> {
@@ -155,29 +200,17 @@ class KafkaLog implements Log {
   }
 
   async #lag(group: string): Promise<readonly PartitionLag[]> {
-    const topics = [...this.#members.values()]
-      .filter((each) => each.group === group)
-      .flatMap((of) => of.topics);
-    const committed = await committedOffsets(this.#cluster, group);
-    const known = new Map(committed.map((each) => [placeOf(each), each.offset]));
-    for (const [member, { group: of }] of this.#members) {
-      if (of !== group) continue;
-      for (const [place, offset] of member.offsets())
-        known.set(place, Math.max(offset, known.get(place) ?? 0));
-    }
-    const partitions: TopicPartition[] = topics.length === 0 ? [...committed] : [];
-    for (const topic of new Set(topics)) {
+    const members = [...this.#members].filter(([, each]) => each.group === group);
+    const partitions: TopicPartition[] = [];
+    for (const topic of new Set(members.flatMap(([, { topics }]) => topics))) {
       const count = await this.#partitions(topic);
       for (let partition = 0; partition < count; partition += 1) partitions.push({ topic, partition });
     }
-    const found = await ends(this.#cluster, partitions);
-    return Promise.all(
-      partitions.map(async ({ topic, partition }) => {
-        const of = { topic, partition };
-        const from = known.get(placeOf(of)) ?? (await firstOffset(this.#cluster, of));
-        const end = Math.max(from, found.get(placeOf(of)) ?? from);
-        return { ...of, committed: from, end, lag: end - from };
-      }),
+    return lagOf(
+      this.#cluster,
+      group,
+      partitions,
+      members.flatMap(([member]) => [...member.offsets()]),
     );
   }
 
@@ -223,17 +256,19 @@ class KafkaLog implements Log {
     if (this.#closed) return;
     this.#closed = true;
     this.#watch.close();
+    await this.#growth.close();
     await Promise.all([...this.#members.keys()].map((member) => member.leave()));
     this.#cluster.close();
     this.#watched.close();
+    this.#asked.close();
   }
 
   #writer(name: string): Writer {
-    const { compression, transactionMs, nowMs, fetchBytesMax, note } = this.#options;
-    const transactions = { timeoutMs: transactionMs, compression, nowMs, batchBytesMax: BATCH_BYTES_MAX };
+    const { fetchBytesMax, note } = this.#options;
     const ports = {
       cluster: this.#cluster,
-      transactions,
+      transactions: this.#transactions(),
+      layouts: this.#layouts,
       fetchBytesMax,
       committed: this.#reads.committed,
       note,
@@ -241,6 +276,11 @@ class KafkaLog implements Log {
     const writer = this.#writers.get(name) ?? new Writer(name, ports);
     this.#writers.set(name, writer);
     return writer;
+  }
+
+  #transactions(): TransactionOptions {
+    const { compression, transactionMs: timeoutMs, nowMs } = this.#options;
+    return { timeoutMs, compression, nowMs, batchBytesMax: BATCH_BYTES_MAX };
   }
 
   async #partitions(topic: string): Promise<number> {

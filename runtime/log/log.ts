@@ -16,6 +16,7 @@ import type {
   StateChange,
   TopicPartition,
 } from '../../actors/batch.ts';
+import type { Layout } from '../../actors/layout.ts';
 
 export type {
   Batch,
@@ -36,7 +37,17 @@ export interface TopicSpec {
   readonly retentionMs: number | null;
   /** Compacted: the last value of each key is kept. */
   readonly compacted: boolean;
+  /**
+   * Who writes it by key: its layout is kept, and more partitions are taken into use only behind barriers.
+   * Unset: partitions are used as they are found.
+   */
+  readonly writers?: readonly WriterOf[];
 }
+
+/** A writer without input by its name, or every input partition of a group. */
+export type WriterOf =
+  | { readonly writer: string }
+  | { readonly group: string; readonly inputs: readonly string[] };
 
 export interface PartitionLag extends TopicPartition {
   /** Next offset the group will read. */
@@ -51,14 +62,19 @@ export interface Member {
   readonly group: string;
   /** Calls back on every assignment, the first included, with all partitions now owned. */
   assigned(listener: (partitions: readonly TopicPartition[], generation: number) => void): void;
-  /** Up to `recordsMax` records from the position; null when there is none now (await `appended`). */
+  /**
+   * Up to `recordsMax` records from the position; null when there is none now (await `appended`). A barrier
+   * is a batch of its own.
+   */
   poll(of: TopicPartition, recordsMax: number): Promise<Batch | null>;
   /** Moves the in-memory position, such as back to the committed offset after an abort. */
   seek(of: TopicPartition, offset: number): void;
   committed(of: TopicPartition): Promise<number>;
   commit(of: TopicPartition, commit: Commit): Promise<CommitOutcome>;
-  /** Everything stored for this partition by this group, keys in order. */
+  /** Everything stored for this partition by this group, keys in order. It is taken over with that. */
   state(of: TopicPartition): AsyncIterable<readonly [key: string, value: Uint8Array]>;
+  /** The same, for who has taken it over already. */
+  stored(of: TopicPartition): AsyncIterable<readonly [key: string, value: Uint8Array]>;
   leave(): Promise<void>;
 }
 
@@ -68,6 +84,13 @@ export interface Log {
     topics: readonly TopicSpec[],
   ): Promise<{ readonly created: string[]; readonly differing: string[] }>;
   topics(): Promise<readonly TopicSpec[]>;
+  /** As decided by now; null: the topic has none, and its partitions are used as they are found. */
+  layout(topic: string): Promise<Layout | null>;
+  /**
+   * Gives a topic as many partitions, when it has fewer. With a layout, each older partition gets a barrier,
+   * and no record of a declared writer stands behind it by the layout of before.
+   */
+  increase(topic: string, partitions: number): Promise<void>;
   join(group: string, topics: readonly string[]): Promise<Member>;
   /**
    * A transaction without input, for writers that keep a cursor of their own (connectors): outputs and state

@@ -54,7 +54,6 @@ export async function liveProcess(of: LiveWorld, plans: readonly ConnectorPlan[]
     record: (event) => events.push(event),
     parent: host.spawn({ ...branch, name: 'connectors', parent: null }),
     tenantId: 'default',
-    partitions: 2,
     room: async () => {},
     settled: async () => {},
     closeAt: (_market, _run, endUs) => endUs,

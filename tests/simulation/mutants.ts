@@ -92,8 +92,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the calendar reaches the first partition alone',
     file: 'runtime/normalization.ts',
-    find: 'return Array.from({ length: partitions }, (_, partition) => ({',
-    replace: 'return Array.from({ length: Math.min(1, partitions) }, (_, partition) => ({',
+    find: "value: text, partition: 'every' }",
+    replace: 'value: text, partition: 0 }',
   },
   {
     name: 'the rebuilder does not wait for silver',

@@ -3,6 +3,7 @@
 // the faults say. What was sent is carried out even when its sender is gone by then, as on a real broker.
 
 import type { Outgoing, StateChange } from '../../actors/batch.ts';
+import type { Layout } from '../../actors/layout.ts';
 import type { Clock, Draw } from '../../runtime/host.ts';
 import type {
   Batch,
@@ -15,6 +16,7 @@ import type {
   TopicSpec,
 } from '../../runtime/log/log.ts';
 import { LogFault } from '../../runtime/log/log-fault.ts';
+import { differs } from '../../runtime/log/topic-differs.ts';
 import { placeOf, type Seat, type SimulatedStore } from './simulated-store.ts';
 
 export interface LogFaults {
@@ -112,7 +114,7 @@ export class SimulatedLog implements Log {
       const { topics } = this.#world.store;
       const differing = specs.filter((each) => {
         const found = topics.get(each.name);
-        return found !== undefined && JSON.stringify(found) !== JSON.stringify(each);
+        return found !== undefined && differs(each, found);
       });
       const created = specs.filter((each) => !topics.has(each.name));
       for (const each of created) topics.set(each.name, each);
@@ -122,6 +124,18 @@ export class SimulatedLog implements Log {
 
   topics(): Promise<readonly TopicSpec[]> {
     return this.#call(() => [...this.#world.store.topics.values()]);
+  }
+
+  layout(topic: string): Promise<Layout> {
+    return this.#call(() => this.#world.store.layout(topic));
+  }
+
+  increase(topic: string, partitions: number): Promise<void> {
+    return this.#call(() => {
+      const { store, clock } = this.#world;
+      store.increase(topic, partitions, clock.nowMs());
+      this.#wake(new Set([topic]));
+    });
   }
 
   join(group: string, topics: readonly string[]): Promise<Member> {
@@ -270,9 +284,10 @@ export class SimulatedLog implements Log {
     const positions = new Map<string, number>();
     /** Generation that was known when the state of a partition was last read. */
     const adopted = new Map<string, number>();
+    const entriesOf = (of: TopicPartition) => this.#call(() => [...store.state(`${group} ${placeOf(of)}`)]);
     const stateOf = (of: TopicPartition) => {
       adopted.set(placeOf(of), heard());
-      return this.#call(() => [...store.state(`${group} ${placeOf(of)}`)]);
+      return entriesOf(of);
     };
     return {
       group,
@@ -310,6 +325,9 @@ export class SimulatedLog implements Log {
         const found = await stateOf(of);
         yield* found.sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
       },
+      async *stored(of) {
+        yield* await entriesOf(of);
+      },
       leave: () => this.#call(leave),
     };
   }
@@ -330,7 +348,11 @@ export class SimulatedLog implements Log {
     }
     const torn = this.#happens(faults().tornCommits) && commit.state.some(({ key }) => key === 'r:position');
     const lost = this.#happens(faults().lostReplies);
-    const topics = store.transact(owner, commit.outputs, commit.state, clock.nowMs());
+    const own = commit.state.filter(({ partition }) => partition === undefined);
+    const topics = store.transact(owner, commit.outputs, own, clock.nowMs());
+    for (const { key, value, partition } of commit.state) {
+      if (partition !== undefined) store.change(`${group} ${of.topic}/${partition}`, key, value);
+    }
     if (!torn) store.setCommitted(group, of, commit.nextOffset);
     tell?.(`${owner} committed to ${commit.nextOffset}${torn ? ', torn' : ''}${lost ? ', reply lost' : ''}`);
     this.#wake(topics);

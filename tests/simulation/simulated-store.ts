@@ -3,8 +3,9 @@
 // call: nothing of it is seen before, all of it after.
 
 import { type Batch, NEWLINE, type Outgoing, recordsOf, type StateChange } from '../../actors/batch.ts';
+import { keyHash } from '../../actors/domain/murmur2.ts';
+import { barrierValue, baseLayout, chosen, grown, LAYOUT_KEY, type Layout } from '../../actors/layout.ts';
 import type { TopicPartition, TopicSpec } from '../../runtime/log/log.ts';
-import { keyHash } from '../../runtime/log/murmur2.ts';
 
 export interface StoredRecord {
   readonly key: string;
@@ -23,7 +24,7 @@ export interface Seat {
 }
 
 interface Coordinator {
-  readonly partitions: readonly TopicPartition[];
+  partitions: readonly TopicPartition[];
   readonly seats: Seat[];
   generation: number;
 }
@@ -38,6 +39,7 @@ export class SimulatedStore {
   readonly #state = new Map<string, Map<string, Uint8Array>>();
   readonly #offsets = new Map<string, number>();
   readonly #groups = new Map<string, Coordinator>();
+  readonly #layouts = new Map<string, Layout>();
   /** Who writes under each name now: one process at a time. */
   readonly writers = new Map<string, unknown>();
   /** Is told of every position that a group commits, before it counts. */
@@ -50,6 +52,32 @@ export class SimulatedStore {
     const found = this.topics.get(topic);
     if (found === undefined) throw new RangeError(`topic ${topic} does not exist`);
     return found;
+  }
+
+  layout(topic: string): Layout {
+    return this.#layouts.get(topic) ?? baseLayout(this.spec(topic).partitions);
+  }
+
+  /** The layout grows and the barriers are there at once; then every group that reads it is split anew. */
+  increase(topic: string, partitions: number, nowMs: number): void {
+    const spec = this.spec(topic);
+    if (spec.partitions >= partitions) return;
+    const layout = grown(this.layout(topic), partitions);
+    const value = barrierValue({ topic, layout }, nowMs);
+    const added = Array.from({ length: partitions - spec.partitions }, (_, n) => ({
+      topic,
+      partition: spec.partitions + n,
+    }));
+    const barrier = { topic, key: LAYOUT_KEY, value };
+    const older = Array.from({ length: spec.partitions }, (_, partition) => ({ ...barrier, partition }));
+    this.transact('layouts', older, [], nowMs);
+    this.#layouts.set(topic, layout);
+    this.topics.set(topic, { ...spec, partitions });
+    for (const group of this.#groups.values()) {
+      if (!group.partitions.some((each) => each.topic === topic)) continue;
+      group.partitions = [...group.partitions, ...added];
+      this.rebalance(group);
+    }
   }
 
   entries(of: TopicPartition): Entry[] {
@@ -91,24 +119,34 @@ export class SimulatedStore {
     nowMs: number,
   ): Set<string> {
     const written: (readonly [TopicPartition, StoredRecord])[] = [];
-    for (const { topic, key, value, partition } of outputs) {
-      const { partitions } = this.spec(topic);
-      const of = { topic, partition: partition ?? keyHash(key) % partitions };
-      for (const each of recordsOf(value)) {
-        const bytes = typeof each === 'string' ? encoder.encode(each) : each.slice();
-        if (bytes.length > VALUE_BYTES_MAX) throw new RangeError(`a record of ${bytes.length} bytes`);
-        written.push([of, { key, value: bytes, timestampMs: nowMs }]);
+    for (const { topic, key, value, partition: choice } of outputs) {
+      for (const partition of chosen(
+        topic,
+        choice,
+        () => keyHash(key),
+        (of) => this.layout(of),
+      )) {
+        for (const each of recordsOf(value)) {
+          const bytes = typeof each === 'string' ? encoder.encode(each) : each.slice();
+          if (bytes.length > VALUE_BYTES_MAX) throw new RangeError(`a record of ${bytes.length} bytes`);
+          written.push([
+            { topic, partition },
+            { key, value: bytes, timestampMs: nowMs },
+          ]);
+        }
       }
     }
     for (const [of, record] of written) this.entries(of).push(record);
     for (const place of new Set(written.map(([of]) => placeOf(of)))) {
       for (let n = 0; n < this.markers; n += 1) this.#entries.get(place)?.push(null);
     }
-    for (const { key, value } of state) {
-      if (value === null) this.state(owner).delete(key);
-      else this.state(owner).set(key, value.slice());
-    }
+    for (const { key, value } of state) this.change(owner, key, value);
     return new Set(written.map(([of]) => of.topic));
+  }
+
+  change(owner: string, key: string, value: Uint8Array | null): void {
+    if (value === null) this.state(owner).delete(key);
+    else this.state(owner).set(key, value.slice());
   }
 
   batch(of: TopicPartition, fromOffset: number, recordsMax: number): Batch | null {
@@ -116,7 +154,11 @@ export class SimulatedStore {
     const found: (readonly [number, StoredRecord])[] = [];
     for (let at = Math.max(0, fromOffset); at < entries.length && found.length < recordsMax; at += 1) {
       const entry = entries[at];
-      if (entry !== null && entry !== undefined) found.push([at, entry]);
+      if (entry === null || entry === undefined) continue;
+      // A barrier is shown alone.
+      if (entry.key === LAYOUT_KEY && found.length > 0) break;
+      found.push([at, entry]);
+      if (entry.key === LAYOUT_KEY) break;
     }
     return found.length === 0 ? null : batchOf(of, found);
   }

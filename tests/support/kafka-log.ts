@@ -21,6 +21,8 @@ export function kafkaOptions(brokers: string, more: Partial<KafkaLogOptions> = {
     fetchBytesMax: 1024 * 1024,
     valueBytesMax: 1_000_000,
     nowMs: Date.now,
+    layoutPollMs: 500,
+    told: () => {},
     note: (cause) => {
       if (process.env.NOTES) console.log('note', cause);
     },

@@ -8,7 +8,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { Directory } from '../../runtime/directory.ts';
 import { Group } from '../../runtime/group.ts';
 import type { Log } from '../../runtime/log/log.ts';
-import type { PartitionPlan } from '../../runtime/partition.ts';
+import type { PartitionPlan } from '../../runtime/partition-plan.ts';
 
 export const DEAD_LETTERS = 'dead.letters';
 export const OUTPUT = 'output';
@@ -51,6 +51,7 @@ export function oneGroup(log: Log, { group, topics, work, deferred, said }: Grou
     deadLetterTopic: DEAD_LETTERS,
     parkingTopic: `${group}.parked`,
     calendarTo: null,
+    strayTo: null,
     marketOf: () => 'CAISO',
     outputBytesMax: 1_000_000,
     work,

@@ -38,6 +38,7 @@ const settings: RouterSettings = {
   deadLetterTopic: 'dead',
   parkingTopic: 'parked',
   calendarTo: 'enriched',
+  strayTo: 'ticks',
   marketOf: (key) => key.split(':')[0] ?? '?',
   outputBytesMax: 1_000,
   work: { kind: 'sharded', slotKey: 's' },
@@ -57,6 +58,7 @@ class Bench {
     ledgers: new Map(),
     quarantines: new Map(),
     calendar: new Map(),
+    layout: null,
     instruments: [],
   });
   readonly ports: RouterEffect[] = [];
@@ -333,7 +335,8 @@ test('calendar news reach every instrument of the run, later ones too, and are f
   bench.finish('committed');
   const news = JSON.stringify({ market: 'X', run: 'R', advance_to: 7_000 });
   const commit = bench.batch([[CALENDAR_KEY, news]]);
-  expect(commit.outputs[0]).toMatchObject({ topic: 'topic.enriched', key: CALENDAR_KEY, partition: 3 });
+  const partition = { beside: { topic: 'in', partition: 3 }, version: 1 };
+  expect(commit.outputs[0]).toMatchObject({ topic: 'topic.enriched', key: CALENDAR_KEY, partition });
   bench.finish('committed');
   bench.batch([[B, '2']]);
   bench.finish('committed');

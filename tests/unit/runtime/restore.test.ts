@@ -20,16 +20,19 @@ function member(committed: number, state: readonly (readonly [string, Uint8Array
     async *state() {
       yield* state;
     },
+    async *stored() {
+      yield* state;
+    },
     leave: async () => {},
   };
 }
 
 test('an offset that was torn from its state, ahead or behind, gives way to the state', async () => {
   for (const committed of [0, 5, 10, 12]) {
-    const { router } = await restorePartition(member(committed, [['r:position', sealJson(1, 10)]]), OF);
+    const { router } = await restorePartition(member(committed, [['r:position', sealJson(1, 10)]]), OF, null);
     expect(router.position).toBe(10);
   }
-  expect((await restorePartition(member(7, []), OF)).router.position).toBe(7);
+  expect((await restorePartition(member(7, []), OF, null)).router.position).toBe(7);
 });
 
 test('every flipped bit and every cut of a router entry is found', async () => {
@@ -43,11 +46,11 @@ test('every flipped bit and every cut of a router entry is found', async () => {
     for (let bit = 0; bit < bytes.length * 8; bit += 1) {
       const flipped = bytes.slice();
       flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      await expect(restorePartition(member(0, [[key, flipped]]), OF)).rejects.toThrow('stored part');
+      await expect(restorePartition(member(0, [[key, flipped]]), OF, null)).rejects.toThrow('stored part');
     }
     for (let length = 0; length < bytes.length; length += 1) {
       const cut = bytes.slice(0, length);
-      await expect(restorePartition(member(0, [[key, cut]]), OF)).rejects.toThrow('stored part');
+      await expect(restorePartition(member(0, [[key, cut]]), OF, null)).rejects.toThrow('stored part');
     }
   }
 });

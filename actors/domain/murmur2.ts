@@ -36,3 +36,11 @@ const encoder = new TextEncoder();
 export function keyHash(key: string): number {
   return murmur2(encoder.encode(key)) & 0x7fffffff;
 }
+
+/** Another hash of the same key for each `salt`: the finalizer of murmur3 over both. Unsigned 32-bit. */
+export function mix(hash: number, salt: number): number {
+  let h = hash ^ Math.imul(salt, 0x9e3779b9);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { keyHash, murmur2 } from '../../../../runtime/log/murmur2.ts';
+import { keyHash, murmur2 } from '../../../../actors/domain/murmur2.ts';
 import { kafkaPartition } from '../../../conformance/log-records.ts';
 
 /** From Kafka's UtilsTest; as its Java has it, signed. */

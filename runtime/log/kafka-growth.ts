@@ -1,0 +1,90 @@
+// Notices partitions that were added to a topic whose layout is kept, and takes the layout there. Every process
+// looks; whoever sees it first begins, and a change that one left half done is finished by another.
+
+import { partitionsOf, versionOf } from '../../actors/layout.ts';
+import type { KafkaCluster } from './kafka-cluster.ts';
+import type { Layouts } from './kafka-layouts.ts';
+
+export interface GrowthPorts {
+  readonly cluster: KafkaCluster;
+  readonly layouts: Layouts;
+  readonly periodMs: number;
+  /** Topics have more partitions than at the last look: what is known of them is stale. */
+  readonly grew: () => void;
+  readonly told: (cause: string, decision: string) => void;
+  readonly note: (cause: string) => void;
+}
+
+export class Growth {
+  readonly #ports: GrowthPorts;
+  readonly #counts = new Map<string, number>();
+  /** Topics that another process was seen changing. */
+  readonly #closing = new Set<string>();
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #looking: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(ports: GrowthPorts) {
+    this.#ports = ports;
+  }
+
+  /** From now on; the first look is at once. */
+  start(): void {
+    if (this.#timer === null && !this.#closed) this.#after(0);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#looking;
+  }
+
+  /** Looks now. Throws LogFault. */
+  async look(): Promise<void> {
+    const { cluster, layouts, grew, told } = this.#ports;
+    const counts = await cluster.use('partitions', () => cluster.counts(layouts.declared));
+    const more = [...counts].filter(([topic, count]) => count > (this.#counts.get(topic) ?? count));
+    for (const [topic, count] of counts) this.#counts.set(topic, count);
+    for (const [topic, count] of more) {
+      const { layout } = layouts.of(topic) ?? { layout: { base: count, steps: [] } };
+      const cause = `${topic} has ${count} partitions, layout ${versionOf(layout)} has ${partitionsOf(layout)}`;
+      told(cause, 'its keys move behind barriers; nothing stops');
+    }
+    if (more.length > 0) grew();
+    await layouts.refresh();
+    for (const [topic, count] of counts) await this.#advance(topic, count);
+  }
+
+  async #advance(topic: string, count: number): Promise<void> {
+    const { layouts, grew, told } = this.#ports;
+    const record = layouts.of(topic);
+    const closing = record !== null && record.closingTo !== null;
+    // Whoever began it mostly ends it: only what stands for longer is taken over.
+    if (closing && !this.#closing.has(topic)) {
+      this.#closing.add(topic);
+      return;
+    }
+    if (record !== null && !closing && partitionsOf(record.layout) >= count) {
+      this.#closing.delete(topic);
+      return;
+    }
+    if (!(await layouts.change(topic))) return;
+    const now = layouts.of(topic);
+    if (record === null || now === null) return;
+    told(
+      `layout ${versionOf(now.layout)} of ${topic} is open: ${partitionsOf(now.layout)} partitions`,
+      'every writer was fenced, a barrier stands in each older partition',
+    );
+    grew();
+  }
+
+  #after(ms: number): void {
+    this.#timer = setTimeout(() => {
+      this.#looking = this.look()
+        .catch((error: unknown) => this.#ports.note(error instanceof Error ? error.message : String(error)))
+        .then(() => {
+          if (!this.#closed) this.#after(this.#ports.periodMs);
+        });
+    }, ms);
+  }
+}
