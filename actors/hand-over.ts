@@ -1,6 +1,7 @@
-// Handing over: when an input partition reads a barrier, everything stored of the instruments that move goes to
-// the partitions that the layout adds, in the same commit as the position behind the barrier. So an instrument
-// is always stored in one place, and a partition that was added is whole when each older one has left its mark.
+// Handing over: when an input partition reads a barrier, everything stored of the instruments that move goes
+// to the partitions that the layout adds, in the same commit as the position behind the barrier. So an
+// instrument is always stored in one place, and a partition that was added is whole when each older one has
+// left its mark.
 
 import type { StateChange } from './batch.ts';
 import { Defect, invariant, present } from './domain/invariant.ts';

@@ -137,7 +137,7 @@ export function topicSpecs(markets: readonly string[], partitions: number, reten
   return [...specs, ...parked, eventsTopic(retentionMs)];
 }
 
-/** Connectors write the raw topics; what follows is written by the group before it, or brought to its place. */
+/** Connectors write the raw topics; what follows is written by the group before it, or brought back. */
 function writersOf(topic: string, markets: readonly string[]): readonly WriterOf[] {
   if (marketOfRawTopic(topic) !== null) return [{ writer: 'connectors' }];
   const raw = markets.map(rawTopic);

@@ -1,5 +1,6 @@
 // The tables of the embedded log. A partition is `tp`: the topic's id times ten thousand, plus its number.
-// A topic without a row in layouts has never had more partitions than now. `next` is always the offset of the next record: to be appended in ends, to be read in offsets.
+// A topic without a row in layouts has never had more partitions than now. `next` is always the offset of the
+// next record: to be appended in ends, to be read in offsets.
 
 export const SCHEMA = `
 CREATE TABLE IF NOT EXISTS topics (

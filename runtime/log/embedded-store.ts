@@ -24,14 +24,11 @@ interface BatchRow {
   bytes: Uint8Array;
 }
 
-export interface StoreOptions {
-  readonly dir: string;
-  /** The file grows no further than this; null: as far as the disk goes. */
-  readonly bytesMax: number | null;
-}
-
-/** Opens or creates the file in `dir`, as its only owner. Throws LogFault. */
-export function openStore({ dir, bytesMax }: StoreOptions): Store {
+/**
+ * Opens or creates the file in `dir`, as its only owner; `bytesMax`: it grows no further, null: as far as the
+ * disk goes. Throws LogFault.
+ */
+export function openStore(dir: string, bytesMax: number | null): Store {
   let lock: Database | null = null;
   let db: Database | null = null;
   try {

@@ -33,7 +33,7 @@ export interface EmbeddedLogOptions {
 /** Opens the log in `dir`. Throws LogFault: `data_dir_held`, `data_dir_unwritable`, `log_corrupt` … */
 export function openEmbeddedLog(options: EmbeddedLogOptions): Log {
   const { dir, nowMs, bytesMax = null } = options;
-  const store = openStore({ dir, bytesMax });
+  const store = openStore(dir, bytesMax);
   try {
     return new EmbeddedLog(store, nowMs);
   } catch (error) {

@@ -7,8 +7,9 @@ import { createLogger } from 'kafkajs/src/loggers/index.js';
 import ConnectionPool, { type Exchange } from 'kafkajs/src/network/connectionPool.js';
 import socketFactory from 'kafkajs/src/network/socketFactory.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
-import { BytesReader, BytesWriter } from './kafka-bytes.ts';
+import { BytesReader, type BytesWriter } from './kafka-bytes.ts';
 import { asKafkaFault, errorType } from './kafka-fault.ts';
+import { type Address, type Metadata, metadataRequest } from './kafka-metadata.ts';
 import type { TopicPartition } from './log.ts';
 
 export interface KafkaConnection {
@@ -44,20 +45,7 @@ export interface Node {
   send<T>(request: Request<T>): Promise<T>;
 }
 
-interface Address {
-  readonly host: string;
-  readonly port: number;
-}
-
-interface Metadata {
-  readonly nodes: ReadonlyMap<number, Address>;
-  readonly controller: number;
-  /** Leaders by partition; −1: none now. */
-  readonly leaders: ReadonlyMap<string, readonly number[]>;
-}
-
 const CONNECT_MS_MAX = 3_000;
-const UNKNOWN_TOPIC = 3;
 const silent = createLogger({ level: 0, logCreator: () => () => {} });
 
 export class KafkaCluster {
@@ -263,41 +251,4 @@ function exchange<T>({ apiKey, apiName, apiVersion, body, read, timeoutMs }: Req
     },
     ...(timeoutMs === undefined ? {} : { requestTimeout: timeoutMs }),
   };
-}
-
-/** Null: of all topics. */
-function metadataRequest(topics: readonly string[] | null): Request<Metadata> {
-  const body = new BytesWriter();
-  if (topics === null) body.int32(-1);
-  else body.array(topics, (topic) => body.string(topic));
-  body.int8(0);
-  return { apiKey: 3, apiName: 'Metadata', apiVersion: 4, body, read: readMetadata };
-}
-
-function readMetadata(answer: BytesReader): Metadata {
-  answer.int32();
-  const nodes = new Map<number, Address>();
-  answer.array(() => {
-    const id = answer.int32();
-    nodes.set(id, { host: answer.string() ?? '', port: answer.int32() });
-    answer.string();
-  });
-  answer.string();
-  const controller = answer.int32();
-  const leaders = new Map<string, readonly number[]>();
-  answer.array(() => {
-    const missing = answer.int16() === UNKNOWN_TOPIC;
-    const name = answer.string() ?? '';
-    answer.int8();
-    const found: number[] = [];
-    answer.array(() => {
-      answer.int16();
-      const partition = answer.int32();
-      found[partition] = answer.int32();
-      answer.array(() => answer.int32());
-      answer.array(() => answer.int32());
-    });
-    if (!missing) leaders.set(name, found);
-  });
-  return { nodes, controller, leaders };
 }

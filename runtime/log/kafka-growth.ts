@@ -1,5 +1,5 @@
-// Notices partitions that were added to a topic whose layout is kept, and takes the layout there. Every process
-// looks; whoever sees it first begins, and a change that one left half done is finished by another.
+// Notices partitions that were added to a topic whose layout is kept, and takes the layout there. Every
+// process looks; whoever sees it first begins, and what one left half done is finished by another.
 
 import { partitionsOf, versionOf } from '../../actors/layout.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
@@ -47,7 +47,8 @@ export class Growth {
     for (const [topic, count] of counts) this.#counts.set(topic, count);
     for (const [topic, count] of more) {
       const { layout } = layouts.of(topic) ?? { layout: { base: count, steps: [] } };
-      const cause = `${topic} has ${count} partitions, layout ${versionOf(layout)} has ${partitionsOf(layout)}`;
+      const known = `layout ${versionOf(layout)} has ${partitionsOf(layout)}`;
+      const cause = `${topic} has ${count} partitions, ${known}`;
       told(cause, 'its keys move behind barriers; nothing stops');
     }
     if (more.length > 0) grew();

@@ -64,7 +64,7 @@ export class Layouts implements ChangePorts {
     return this.#next;
   }
 
-  /** The layout to place records by. Waits while it is being changed; throws a retryable LogFault in the end. */
+  /** The layout to place records by. Waits while it is being changed, at last with a retryable LogFault. */
   async open(topic: string): Promise<LayoutRecord | null> {
     const deadline = performance.now() + OPENS_MS_MAX;
     for (;;) {

@@ -40,8 +40,8 @@ export class Writer {
   }
 
   /**
-   * One append after the other; `made` places the outputs, under the epoch that sends them. Throws a retryable
-   * LogFault when the outcome stays unknown for long.
+   * One append after the other; `made` places the outputs, under the epoch that sends them. Throws a
+   * retryable LogFault when the outcome stays unknown for long.
    */
   append(made: () => Promise<readonly Part[]>, state: readonly StateChange[]): Promise<void> {
     const done = this.#queue.then(() => this.#append(made, state));

@@ -5,8 +5,7 @@
 //   member ─ membership (join, heartbeats) ─ slot a partition ─ transactions ─▶ brokers
 //          └ changelog (state)                            writer ─┘   watch, topics, plain reads
 //
-// Besides its own connections (metadata, plain reads, topics, writers) each member has two sets: one for
-// data, one for its place in the group.
+// Besides its own connections (plain reads, topics, writers) each member has two sets, for data and its place.
 
 import type { Layout } from '../../actors/layout.ts';
 import { changelogTopic, WRITERS_CHANGELOG } from './kafka-changelog.ts';
@@ -17,6 +16,7 @@ import { lagOf } from './kafka-lag.ts';
 import { LAYOUTS, Layouts } from './kafka-layouts.ts';
 import { KafkaMember } from './kafka-member.ts';
 import { Outputs } from './kafka-outputs.ts';
+import { patiently } from './kafka-patience.ts';
 import { Reads } from './kafka-reads.ts';
 import { addPartitions, createTopics, describeTopics, type TopicPolicy } from './kafka-topics.ts';
 import type { TransactionOptions } from './kafka-transaction.ts';
@@ -62,8 +62,6 @@ const BATCH_BYTES_MAX = 900_000;
 const HEALTH_MS_MAX = 2_000;
 /** A question is asked again for so long: leaders move, and whoever asks waits for the answer. */
 const ASKED_MS_MAX = 3_000;
-const WAIT_MS = 100;
-const WAIT_MS_MAX = 5_000;
 
 /** Nothing is connected before it is needed: brokers that are away are met by the first call. */
 export function openKafkaLog(options: KafkaLogOptions): Log {
@@ -92,12 +90,12 @@ class KafkaLog implements Log {
     this.#asked = new KafkaCluster(options.connection);
     this.#watch = new Watch(this.#watched);
     this.#reads = new Reads(this.#cluster, options.fetchBytesMax);
-    const { fetchBytesMax, nowMs, layoutPollMs: periodMs, note, told } = options;
-    const transactions = this.#transactions();
-    this.#layouts = new Layouts({ cluster: this.#asked, transactions, fetchBytesMax, nowMs });
+    const { layoutPollMs: periodMs, note, told } = options;
+    const of = { cluster: this.#asked, transactions: this.#transactions() };
+    this.#layouts = new Layouts({ ...options, ...of });
     this.#outputs = new Outputs(options.valueBytesMax, this.#layouts);
-    const ports = { cluster: this.#asked, layouts: this.#layouts, periodMs, note, told };
-    this.#growth = new Growth({ ...ports, grew: () => this.#grew() });
+    const grew = (): void => this.#grew();
+    this.#growth = new Growth({ cluster: this.#asked, layouts: this.#layouts, periodMs, note, told, grew });
   }
 
   /** Waits for brokers that are away, as `join` does. */
@@ -136,9 +134,10 @@ class KafkaLog implements Log {
   }
 
   async #widen(topic: string, partitions: number): Promise<void> {
-    if ((await this.#partitions(topic)) >= partitions) return;
-    await addPartitions(this.#cluster, topic, partitions);
-    this.#grew();
+    if ((await this.#partitions(topic)) < partitions) {
+      await addPartitions(this.#cluster, topic, partitions);
+      this.#grew();
+    }
   }
 
   #grew(): void {
@@ -235,9 +234,7 @@ class KafkaLog implements Log {
   }
 
   /** The brokers apply retention themselves. */
-  async retain(): Promise<number> {
-    return 0;
-  }
+  retain = async (): Promise<number> => 0;
 
   async health(): Promise<string | null> {
     if (this.#closed) return 'the log is closed';
@@ -289,20 +286,12 @@ class KafkaLog implements Log {
     return count;
   }
 
-  /** An outage is waited for and said; what no waiting mends is thrown, and anything after `boundMs`. */
-  async #patiently<T>(work: () => Promise<T>, boundMs = Number.POSITIVE_INFINITY): Promise<T> {
-    const deadline = performance.now() + boundMs;
-    for (let waitMs = WAIT_MS; ; waitMs = Math.min(WAIT_MS_MAX, waitMs * 2)) {
+  #patiently<T>(work: () => Promise<T>, boundMs = Number.POSITIVE_INFINITY): Promise<T> {
+    const asking = (): Promise<T> => {
       this.#open();
-      try {
-        return await work();
-      } catch (error) {
-        const helps = error instanceof LogFault && error.retryable;
-        if (!helps || performance.now() + waitMs > deadline) throw error;
-        if (boundMs > ASKED_MS_MAX) this.#options.note(error.message);
-        await Bun.sleep(waitMs);
-      }
-    }
+      return work();
+    };
+    return patiently(asking, boundMs, boundMs > ASKED_MS_MAX ? this.#options.note : () => {});
   }
 
   #open(): void {

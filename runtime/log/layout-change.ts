@@ -19,8 +19,8 @@ export interface ChangePorts {
   /** What is decided by now: nothing that was written before the call is missed. Null: there is no record. */
   read(topic: string): Promise<LayoutRecord | null>;
   /**
-   * Writes `next` if `expected` still stands, in one transaction with a barrier in each older partition. False:
-   * somebody else was quicker. Resolves when every read sees it.
+   * Writes `next` if `expected` still stands, in one transaction with a barrier in each older partition.
+   * False: somebody else was quicker. Resolves when every read sees it.
    */
   write(
     topic: string,

@@ -1,5 +1,5 @@
-// Whether a topic that exists is as it is declared. More partitions than declared are no difference: they were
-// added while it ran, and its layout knows of them.
+// Whether a topic that exists is as it is declared. More partitions than declared are no difference: they
+// were added while it ran, and its layout knows of them.
 
 import type { TopicSpec } from './log.ts';
 
