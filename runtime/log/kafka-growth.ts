@@ -4,6 +4,7 @@
 import { partitionsOf, versionOf } from '../../actors/layout.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import type { Layouts } from './kafka-layouts.ts';
+import { LogFault } from './log-fault.ts';
 
 export interface GrowthPorts {
   readonly cluster: KafkaCluster;
@@ -54,6 +55,14 @@ export class Growth {
     if (more.length > 0) grew();
     await layouts.refresh();
     for (const [topic, count] of counts) await this.#advance(topic, count);
+  }
+
+  /** Looks until the layout has as many. Throws a retryable LogFault while it does not. */
+  async reach(topic: string, partitions: number): Promise<void> {
+    await this.look();
+    const record = this.#ports.layouts.of(topic);
+    if (record !== null && partitionsOf(record.layout) >= partitions) return;
+    throw new LogFault(`the layout of ${topic} is being changed`, 'log_layout_closing', true);
   }
 
   async #advance(topic: string, count: number): Promise<void> {

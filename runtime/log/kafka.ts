@@ -5,7 +5,7 @@
 //   member ─ membership (join, heartbeats) ─ slot a partition ─ transactions ─▶ brokers
 //          └ changelog (state)                            writer ─┘   watch, topics, plain reads
 //
-// Besides its own connections (plain reads, topics, writers) each member has two sets, for data and its place.
+// Besides its own connections (plain reads, topics, writers) each member has two sets: for data, for its seat.
 
 import type { Layout } from '../../actors/layout.ts';
 import { changelogTopic, WRITERS_CHANGELOG } from './kafka-changelog.ts';
@@ -62,6 +62,7 @@ const BATCH_BYTES_MAX = 900_000;
 const HEALTH_MS_MAX = 2_000;
 /** A question is asked again for so long: leaders move, and whoever asks waits for the answer. */
 const ASKED_MS_MAX = 3_000;
+const CHANGED_MS_MAX = 30_000;
 
 /** Nothing is connected before it is needed: brokers that are away are met by the first call. */
 export function openKafkaLog(options: KafkaLogOptions): Log {
@@ -129,8 +130,9 @@ class KafkaLog implements Log {
   }
 
   async increase(topic: string, partitions: number): Promise<void> {
-    await this.#patiently(() => this.#widen(topic, partitions), ASKED_MS_MAX);
-    if (this.#layouts.of(topic) !== null) await this.#growth.look();
+    await this.#patiently(() => this.#widen(topic, partitions), CHANGED_MS_MAX);
+    if (this.#layouts.declared.includes(topic))
+      await this.#patiently(() => this.#growth.reach(topic, partitions), CHANGED_MS_MAX);
   }
 
   async #widen(topic: string, partitions: number): Promise<void> {

@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, describe, setDefaultTimeout } from 'bun:test';
 import { commitTests, stateTests } from './log-commits.ts';
+import { layoutTests } from './log-layouts.ts';
 import { memberTests, positionTests } from './log-members.ts';
 import { readingTests, recordTests, topicTests } from './log-records.ts';
 import { type LogHarness, Rig } from './log-rig.ts';
@@ -24,6 +25,7 @@ export function logConformance(harness: LogHarness): void {
     describe('a commit', () => commitTests(rig, harness));
     describe('state', () => stateTests(rig));
     describe('members', () => memberTests(rig));
+    describe('layouts', () => layoutTests(rig));
     describe('positions', () => positionTests(rig, harness));
   });
 }
