@@ -8,17 +8,22 @@ import type { PartitionLag, TopicPartition } from './log.ts';
 
 const placeOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
 
-/** Of `partitions`; of none: those that the group ever committed. `own`: what this process committed. */
+/** Of `topics`; of none: what the group ever committed. `own`: what this process committed. */
 export async function lagOf(
   cluster: KafkaCluster,
   group: string,
-  partitions: readonly TopicPartition[],
+  topics: readonly string[],
   own: readonly (readonly [place: string, offset: number])[],
 ): Promise<readonly PartitionLag[]> {
   const committed = await committedOffsets(cluster, group);
   const known = new Map(committed.map((each) => [placeOf(each), each.offset]));
   for (const [place, offset] of own) known.set(place, Math.max(offset, known.get(place) ?? 0));
-  const asked = partitions.length === 0 ? committed : partitions;
+  const partitions: TopicPartition[] = [];
+  for (const topic of topics) {
+    const count = await cluster.partitions(topic);
+    for (let partition = 0; partition < count; partition += 1) partitions.push({ topic, partition });
+  }
+  const asked = topics.length === 0 ? committed : partitions;
   const found = await ends(cluster, asked);
   return Promise.all(
     asked.map(async ({ topic, partition }) => {

@@ -5,7 +5,7 @@
 //   member ─ membership (join, heartbeats) ─ slot a partition ─ transactions ─▶ brokers
 //          └ changelog (state)                            writer ─┘   watch, topics, plain reads
 //
-// Besides its own connections (plain reads, topics, writers) each member has two sets: for data, for its seat.
+// Besides its own connections (plain reads, topics, writers) each member has two sets: data, and its seat.
 
 import type { Layout } from '../../actors/layout.ts';
 import { changelogTopic, WRITERS_CHANGELOG } from './kafka-changelog.ts';
@@ -202,17 +202,9 @@ class KafkaLog implements Log {
 
   async #lag(group: string): Promise<readonly PartitionLag[]> {
     const members = [...this.#members].filter(([, each]) => each.group === group);
-    const partitions: TopicPartition[] = [];
-    for (const topic of new Set(members.flatMap(([, { topics }]) => topics))) {
-      const count = await this.#partitions(topic);
-      for (let partition = 0; partition < count; partition += 1) partitions.push({ topic, partition });
-    }
-    return lagOf(
-      this.#cluster,
-      group,
-      partitions,
-      members.flatMap(([member]) => [...member.offsets()]),
-    );
+    const topics = new Set(members.flatMap(([, each]) => each.topics));
+    const own = members.flatMap(([member]) => [...member.offsets()]);
+    return lagOf(this.#cluster, group, [...topics], own);
   }
 
   offsetAt(of: TopicPartition, timestampMs: number): Promise<number> {

@@ -1,5 +1,5 @@
-// Conformance of a log: partitions that are added while writers write and groups read. Whatever happens at the
-// same time, each record stands on the side of the barriers that its layout says.
+// Conformance of a log: partitions that are added while writers write and groups read. Whatever happens at
+// the same time, each record stands on the side of the barriers that its layout says.
 
 import { expect, test } from 'bun:test';
 import { keyHash } from '../../actors/domain/murmur2.ts';
@@ -54,7 +54,7 @@ function misplaced(records: readonly ReadRecord[], layout: Layout): string[] {
 }
 
 export function layoutTests(rig: Rig): void {
-  test('grow by a step for each increase, with a barrier that is read alone, and survive reopening', async () => {
+  test('grow by a step for each increase, behind a barrier read alone, and survive reopening', async () => {
     const writer = rig.name('w');
     const topic = await keyed(rig, 3, [{ writer }]);
     const write = (value: string) =>
