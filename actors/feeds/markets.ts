@@ -8,6 +8,7 @@ import type { Feed, Response } from './feed.ts';
 import { miso, misoPublicApi, misoReport } from './miso.ts';
 import { misoArchive } from './miso-archive.ts';
 import { misoExchange } from './miso-exchange.ts';
+import { misoExchangeSources } from './miso-exchange-source.ts';
 import { misoSources } from './miso-source.ts';
 import type { Source } from './source.ts';
 
@@ -15,7 +16,7 @@ export const markets: readonly MarketSpec[] = [caiso, miso];
 
 export const feeds: readonly Feed[] = [misoReport, misoExchange, misoPublicApi, misoArchive, caisoOasis];
 
-export const sources: readonly Source[] = [...caisoSources, ...misoSources];
+export const sources: readonly Source[] = [...caisoSources, ...misoSources, ...misoExchangeSources];
 
 /** The feed that reads a response, judged by its content; null when none does. */
 export function findFeed(response: Response): Feed | null {

@@ -1,6 +1,6 @@
-// MISO does not publish the energy component, but LMP − congestion − loss is the same for every node of an
-// interval, to the cent: the strongest check a file offers. Nodes that are off what most of them say are
-// named in a warning on the file; their values stay as they were published.
+// MISO does not publish the energy component, but LMP − congestion − loss is the same for every node of a
+// run's interval, to the cent: the strongest check a file offers. Nodes that are off what most of them say
+// are named in a warning on the file; their values stay as they were published.
 
 import { formatUtc } from '../domain/time.ts';
 import type { Joiner } from './joiner.ts';
@@ -14,19 +14,20 @@ interface Group {
 const NODES_SHOWN = 3;
 
 export function checkEnergy(joiner: Joiner): void {
-  const intervals = new Map<number, Map<number, Group>>();
+  const intervals = new Map<string, { readonly startMs: number; readonly energies: Map<number, Group> }>();
   for (const { first, values } of joiner.observations()) {
     const { LMP, MCC, MLC } = values;
     if (LMP === undefined || MCC === undefined || MLC === undefined) continue;
-    const energies = intervals.get(first.startMs) ?? new Map<number, Group>();
-    intervals.set(first.startMs, energies);
+    const key = `${first.run}|${first.startMs}`;
+    const { energies } = intervals.get(key) ?? { energies: new Map<number, Group>() };
+    intervals.set(key, { startMs: first.startMs, energies });
     const energy = micros(LMP) - micros(MCC) - micros(MLC);
     const group = energies.get(energy) ?? { count: 0, nodes: [] };
     energies.set(energy, group);
     group.count += 1;
     if (group.nodes.length < NODES_SHOWN) group.nodes.push(first.location);
   }
-  for (const [startMs, energies] of intervals) {
+  for (const { startMs, energies } of intervals.values()) {
     const [most, ...others] = [...energies].sort(([, a], [, b]) => b.count - a.count);
     if (most === undefined || others.length === 0) continue;
     const off = others.reduce((sum, [, { count }]) => sum + count, 0);

@@ -1,9 +1,10 @@
 // MISO's Data Exchange, one page of JSON: a row is one observation with its components and says itself when
 // its interval starts and ends, in Eastern Standard Time, and whether it is preliminary or final.
 
-import { parseInstant } from '../domain/time.ts';
+import { MINUTE_MS, parseInstant } from '../domain/time.ts';
 import type { Feed, Parsed, Response } from './feed.ts';
 import { Joiner, refusedResponse } from './joiner.ts';
+import { field, show, textOf } from './json.ts';
 import { estInstant, miso } from './miso.ts';
 import { checkEnergy } from './miso-energy.ts';
 
@@ -54,7 +55,7 @@ function dataOf({ bytes }: Response): unknown {
 
 function row(joiner: Joiner, of: unknown, run: string): void {
   const number = joiner.nextRow();
-  const original = (): string => JSON.stringify(of) ?? '';
+  const original = (): string => show(of);
   const interval = field(of, 'timeInterval');
   const startMs = instant(textOf(field(interval, 'start')));
   const endMs = instant(textOf(field(interval, 'end')));
@@ -64,8 +65,13 @@ function row(joiner: Joiner, of: unknown, run: string): void {
     return;
   }
   const said = textOf(field(of, 'preliminaryFinal'));
-  if (said !== '' && /^RT_/.test(run) && !said.toUpperCase().startsWith(run.slice(3))) {
+  const settlement = miso.runs[run]?.settlement ?? 'none';
+  if (said !== '' && settlement !== 'none' && run.startsWith('RT') && said.toLowerCase() !== settlement) {
     joiner.refuse(number, 'unknown_run', `asked for ${run} and got a row that is '${said}'`, original());
+    return;
+  }
+  if (endMs - startMs !== (miso.runs[run]?.intervalMinutes ?? 0) * MINUTE_MS) {
+    joiner.refuse(number, 'bad_interval', `no interval of ${run} is that long`, original());
     return;
   }
   const labels = {
@@ -82,12 +88,4 @@ function row(joiner: Joiner, of: unknown, run: string): void {
 /** With its offset, or a wall-clock time of Eastern Standard. */
 function instant(text: string): number | null {
   return parseInstant(text) ?? estInstant(text.replace(/\.0+$/, ''));
-}
-
-function field(of: unknown, name: string): unknown {
-  return typeof of === 'object' && of !== null && Object.hasOwn(of, name) ? Reflect.get(of, name) : undefined;
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }

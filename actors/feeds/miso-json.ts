@@ -1,10 +1,13 @@
-// MISO's public API: five-minute ex-post prices (a table of strings) and ex-ante hub prices. Labels say when
-// an interval ends, in Eastern Standard Time without an offset.
+// MISO's public API: five-minute ex-post prices (a table of strings), ex-ante hub prices and the consolidated
+// table. Labels say when an interval ends, in Eastern Standard Time without an offset.
 
 import type { Parsed, Response } from './feed.ts';
 import { type Joiner, refusedResponse } from './joiner.ts';
+import { field, show, textOf } from './json.ts';
 import { estInstant, FIVE_MINUTES_MS } from './miso.ts';
+import { readConsolidated } from './miso-consolidated.ts';
 import { checkEnergy } from './miso-energy.ts';
+import { refInstant } from './miso-reference.ts';
 
 export function readJson(response: Response, joiner: Joiner): Parsed {
   let body: unknown;
@@ -14,27 +17,11 @@ export function readJson(response: Response, joiner: Joiner): Parsed {
     const said = error instanceof Error ? error.message : String(error);
     return refusedResponse({ reason: 'malformed', detail: `not JSON: ${said}` });
   }
-  const exAnte = field(field(body, 'LMPData'), 'ExAnteLMP');
-  if (exAnte !== undefined) return readExAnte(joiner, field(field(body, 'LMPData'), 'RefId'), exAnte);
+  const table = field(body, 'LMPData');
+  const exAnte = field(table, 'ExAnteLMP');
+  if (exAnte !== undefined) return readExAnte(joiner, field(table, 'RefId'), exAnte);
+  if (table !== undefined) return readConsolidated(joiner, table);
   return readFiveMinute(joiner, field(body, 'headers'), field(body, 'data'));
-}
-
-function field(of: unknown, name: string): unknown {
-  return typeof of === 'object' && of !== null && Object.hasOwn(of, name) ? Reflect.get(of, name) : undefined;
-}
-
-/** Strings and numbers as they stand; anything else is no text. */
-function textOf(value: unknown): string {
-  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
-}
-
-/** A row for a person to look at. */
-function show(row: unknown): string {
-  try {
-    return JSON.stringify(row);
-  } catch {
-    return 'a row that is nested too deeply to show';
-  }
 }
 
 function readFiveMinute(joiner: Joiner, headers: unknown, data: unknown): Parsed {
@@ -72,24 +59,15 @@ function readFiveMinute(joiner: Joiner, headers: unknown, data: unknown): Parsed
   return joiner.finish(null);
 }
 
-const REF_ID = /^(\d{2})-([A-Z][a-z]{2})-(\d{4}) - Interval (\d{2}):(\d{2}) EST$/;
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const EX_ANTE = [
   ['LMP', 'LMP'],
   ['MLC', 'loss'],
   ['MCC', 'congestion'],
 ] as const;
 
-/** `02`, `Oct`, `2026`, `16`, `50` of a RefId → when its interval ends; null when it is no time. */
-function refInstant([, day, name = '', year, hour, minute]: readonly string[]): number | null {
-  const month = String(MONTHS.indexOf(name) + 1).padStart(2, '0');
-  return estInstant(`${year}-${month}-${day}T${hour}:${minute}:00`);
-}
-
 function readExAnte(joiner: Joiner, refId: unknown, exAnte: unknown): Parsed {
   const hubs = field(exAnte, 'Hub');
-  const found = typeof refId === 'string' ? REF_ID.exec(refId) : null;
-  const endMs = found === null ? null : refInstant(found);
+  const endMs = refInstant(refId);
   if (endMs === null || !Array.isArray(hubs)) {
     const detail = "ex-ante prices have a RefId such as '02-Oct-2026 - Interval 16:50 EST' and a list Hub";
     return refusedResponse({ reason: 'unknown_format', detail });

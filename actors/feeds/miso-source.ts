@@ -1,21 +1,29 @@
-// What can be asked of MISO: daily market reports and weekly five-minute archives by file name, the public
-// API of today and yesterday, and the keyed Data Exchange by page. Days are Eastern Standard all year.
+// What can be asked of MISO without a key: daily market reports and weekly five-minute archives by file name,
+// the public API of today and yesterday, and its tables of the newest interval. Days are Eastern Standard all
+// year. When each is published:
+//
+//   day-ahead, ex-ante and ex-post   the day before, 14:00 EST     looked at again after 1 and 5 days
+//   real-time hourly, preliminary    2 h after the day's end        after 2 days; kept for 4
+//   real-time hourly, final          4 days after the day's end     after 7 and 14 days
+//   five minutes, public API         2 min after each interval      today and yesterday only
+//   five minutes, final archive      7 days after the week's end    after 14 days; 3 calendar years
+//   tables                           2 min after each interval      the newest interval only
 //
 // Never tried against the live endpoints: paths are those of the operator's description and other clients.
 
 import type { MarketCalendar, OperatingDay } from '../domain/operating-day.ts';
 import { marketCalendar } from '../domain/operating-day.ts';
-import { DAY_MS } from '../domain/time.ts';
+import { DAY_MS, MINUTE_MS } from '../domain/time.ts';
 import type { RefusedResponse } from './feed.ts';
 import { miso } from './miso.ts';
-import type { Ask, Nodes, Publication, Reply, Source, Window } from './source.ts';
+import type { Nodes, Publication, Reply, Source, Window } from './source.ts';
 
 const HEAD_BYTES = 4_096;
 const decoder = new TextDecoder();
-const calendar: MarketCalendar = marketCalendar(miso.zone);
+export const calendar: MarketCalendar = marketCalendar(miso.zone);
 
 /** A file or a day that is not there: an answer, whatever the status says besides. */
-function recognise({ status, bytes }: Reply): RefusedResponse | null {
+export function recognise({ status, bytes }: Reply): RefusedResponse | null {
   if (status === 200) return null;
   const head = decoder.decode(bytes.subarray(0, HEAD_BYTES));
   if (status === 404 && head.includes('BlobNotFound')) {
@@ -27,7 +35,7 @@ function recognise({ status, bytes }: Reply): RefusedResponse | null {
   return null;
 }
 
-function dayWindow({ date, startMs, endMs }: OperatingDay, nodes: Nodes): readonly Window[] {
+export function dayWindow({ date, startMs, endMs }: OperatingDay, nodes: Nodes): readonly Window[] {
   return [{ id: date, date, startMs, endMs, nodes }];
 }
 
@@ -36,7 +44,8 @@ function compact(date: string): string {
   return date.replaceAll('-', '');
 }
 
-interface Common {
+/** Of a source whose window is an operating day. */
+export interface Common {
   readonly name: string;
   readonly run: string;
   readonly publication: Publication;
@@ -57,9 +66,10 @@ function report(of: Common, suffix: string): Source {
   };
 }
 
-const AT_14: Publication = { kind: 'day_before', hour: 14 };
-const AFTER = (hours: number): Publication => ({ kind: 'after', hours });
-const kept = () => null;
+export const AT_14: Publication = { kind: 'day_before', hour: 14 };
+export const AFTER = (hours: number): Publication => ({ kind: 'after', hours });
+const LAG = { kind: 'lag', minutes: 2 } as const;
+export const KEPT = () => null;
 const daysAgo = (days: number) => (nowMs: number) => calendar.dayOf(nowMs - days * DAY_MS).startMs;
 
 const REPORTS: readonly Source[] = [
@@ -69,7 +79,7 @@ const REPORTS: readonly Source[] = [
       run: 'DA_EXANTE',
       publication: AT_14,
       correctionDays: [1, 5],
-      oldestMs: kept,
+      oldestMs: KEPT,
     },
     'da_exante_lmp',
   ),
@@ -79,7 +89,7 @@ const REPORTS: readonly Source[] = [
       run: 'DA_EXPOST',
       publication: AT_14,
       correctionDays: [1, 5],
-      oldestMs: kept,
+      oldestMs: KEPT,
     },
     'da_expost_lmp',
   ),
@@ -99,7 +109,7 @@ const REPORTS: readonly Source[] = [
       run: 'RT_FINAL',
       publication: AFTER(4 * 24),
       correctionDays: [7, 14],
-      oldestMs: kept,
+      oldestMs: KEPT,
     },
     'rt_lmp_final',
   ),
@@ -110,7 +120,7 @@ const fiveMinute: Source = {
   name: 'miso.rt5-expost',
   market: miso,
   run: 'RT5_EXPOST',
-  publication: { kind: 'lag', minutes: 2 },
+  publication: LAG,
   correctionDays: [],
   oldestMs: (nowMs) => calendar.dayOf(calendar.dayOf(nowMs).startMs - 1).startMs,
   recognise,
@@ -128,6 +138,37 @@ function whichDay({ startMs, endMs }: Window, nowMs: number): 'Rolling' | 'Previ
   if (nowMs >= startMs && nowMs < endMs) return 'Rolling';
   return nowMs >= endMs && nowMs - endMs < endMs - startMs ? 'Previous' : null;
 }
+
+/**
+ * A table that holds the newest interval of its run and nothing before: what was missed is missed, and is
+ * found in what is published later. It is asked for while the interval that ended last is wanted.
+ */
+function newest(name: string, run: string, table: string): Source {
+  const intervalMs = (miso.runs[run]?.intervalMinutes ?? 0) * MINUTE_MS;
+  const lagMs = LAG.minutes * MINUTE_MS;
+  return {
+    name,
+    market: miso,
+    run,
+    publication: LAG,
+    correctionDays: [],
+    // Just after midnight the newest interval is the last of the day before.
+    oldestMs: (nowMs) => calendar.dayOf(nowMs - lagMs - intervalMs).startMs,
+    recognise,
+    windows: dayWindow,
+    request(_window, span, nowMs) {
+      const endMs = Math.floor((nowMs - lagMs) / intervalMs) * intervalMs;
+      if (span.endMs < endMs) return null;
+      return { base: 'public', path: `MarketPricing/${table}`, secret: null, name: table };
+    },
+  };
+}
+
+const TABLES: readonly Source[] = [
+  newest('miso.rt5-exante', 'RT5_EXANTE', 'GetExAnteLmp'),
+  newest('miso.table-rt5', 'RT5_EXPOST', 'GetLmpConsolidatedTable'),
+  newest('miso.table-hour', 'RT_PRELIM', 'GetLmpConsolidatedTable'),
+];
 
 /** Monday to Sunday; the file carries the Monday two weeks after its first. */
 const weekly: Source = {
@@ -148,100 +189,4 @@ const weekly: Source = {
   },
 };
 
-const KEY = { name: 'MISO_API_KEY', header: 'Ocp-Apim-Subscription-Key' };
-
-interface Exchange extends Common {
-  /** `day-ahead/{date}/lmp-exante` and alike. */
-  readonly path: (date: string) => string;
-  readonly query: Readonly<Record<string, string>>;
-}
-
-/**
- * Keyed. A whole day by page; a single hour by its number without a zero in front: `01` is refused as empty.
- */
-function exchange({ path, query, ...of }: Exchange): Source {
-  return {
-    ...of,
-    market: miso,
-    recognise,
-    windows: dayWindow,
-    request({ date, nodes }, span) {
-      const parameters = new URLSearchParams(query);
-      if (nodes !== 'all' && nodes.length === 1) parameters.set('node', nodes[0] ?? '');
-      const hours = (span.endMs - span.startMs) / 3_600_000;
-      if (hours === 1) parameters.set('interval', String(calendar.hourEnding(span.startMs)));
-      return exchangePage(path(date), parameters, of.run, 1);
-    },
-    nextPage(ask, reply) {
-      const { lastPage, pageNumber } = pageOf(reply);
-      if (lastPage || pageNumber === null || pageNumber >= PAGES_MAX) return null;
-      const [where = '', search = ''] = ask.path.split('?');
-      return exchangePage(where, new URLSearchParams(search), of.run, pageNumber + 1);
-    },
-  };
-}
-
-const PAGES_MAX = 1_000;
-
-function exchangePage(path: string, parameters: URLSearchParams, run: string, page: number): Ask {
-  const query = new URLSearchParams(parameters);
-  query.set('pageNumber', String(page));
-  return { base: 'exchange', path: `${path}?${query}`, secret: KEY, name: `exchange/${run}/${path}/${page}` };
-}
-
-/** What the reply says of its page; a body that says nothing is the last. */
-function pageOf({ bytes }: Reply): { readonly lastPage: boolean; readonly pageNumber: number | null } {
-  try {
-    const body: { page?: { lastPage?: unknown; pageNumber?: unknown } } = JSON.parse(decoder.decode(bytes));
-    const number = body.page?.pageNumber;
-    return {
-      lastPage: body.page?.lastPage !== false,
-      pageNumber: typeof number === 'number' ? number : null,
-    };
-  } catch {
-    return { lastPage: true, pageNumber: null };
-  }
-}
-
-const HOURLY = { timeResolution: 'hourly' };
-
-const EXCHANGES: readonly Source[] = [
-  exchange({
-    name: 'miso.exchange-da-exante',
-    run: 'DA_EXANTE',
-    publication: AT_14,
-    correctionDays: [1, 5],
-    oldestMs: kept,
-    path: (date) => `day-ahead/${date}/lmp-exante`,
-    query: {},
-  }),
-  exchange({
-    name: 'miso.exchange-da-expost',
-    run: 'DA_EXPOST',
-    publication: AT_14,
-    correctionDays: [1, 5],
-    oldestMs: kept,
-    path: (date) => `day-ahead/${date}/lmp-expost`,
-    query: {},
-  }),
-  exchange({
-    name: 'miso.exchange-rt-prelim',
-    run: 'RT_PRELIM',
-    publication: AFTER(2),
-    correctionDays: [2],
-    oldestMs: kept,
-    path: (date) => `real-time/${date}/lmp-expost`,
-    query: { ...HOURLY, preliminaryFinal: 'Preliminary' },
-  }),
-  exchange({
-    name: 'miso.exchange-rt-final',
-    run: 'RT_FINAL',
-    publication: AFTER(4 * 24),
-    correctionDays: [7, 14],
-    oldestMs: kept,
-    path: (date) => `real-time/${date}/lmp-expost`,
-    query: { ...HOURLY, preliminaryFinal: 'Final' },
-  }),
-];
-
-export const misoSources: readonly Source[] = [...REPORTS, fiveMinute, weekly, ...EXCHANGES];
+export const misoSources: readonly Source[] = [...REPORTS, fiveMinute, ...TABLES, weekly];

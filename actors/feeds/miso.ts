@@ -37,6 +37,7 @@ function headOf(response: Response): string {
   return decoder.decode(response.bytes.subarray(0, HEAD_BYTES));
 }
 
+const PUBLIC_WORDS = ['"CPNODE"', '"ExAnteLMP"', '"FiveMinLMP"'];
 const TITLE = /^\uFEFF?(Day Ahead Market|Real-?time Market) .{0,20}LMPs/i;
 
 export const misoReport: Feed = {
@@ -51,7 +52,7 @@ export const misoPublicApi: Feed = {
   market: miso,
   recognises(response) {
     const head = headOf(response).trimStart();
-    return head.startsWith('{') && (head.includes('"CPNODE"') || head.includes('"ExAnteLMP"'));
+    return head.startsWith('{') && PUBLIC_WORDS.some((word) => head.includes(word));
   },
   parse: (response) => readJson(response, new Joiner(response, 'miso.public-api', miso.market)),
 };

@@ -90,3 +90,38 @@ test('Data Exchange: rows without node or time are refused, a body without rows 
   const other = page('RT_FINAL', 'none');
   expect(findFeed(other)?.parse(other).refusal?.reason).toBe('unknown_format');
 });
+
+const fiveMinutes = (more: object) =>
+  row({
+    timeInterval: {
+      resolution: '5min',
+      start: '2026-10-01T13:05:00.000',
+      end: '2026-10-01T13:10:00.000',
+      value: '13:05',
+    },
+    ...more,
+  });
+
+test('Data Exchange, five minutes: a row says itself when it starts and ends, whatever its label', () => {
+  const startUs = Date.parse('2026-10-01T18:05:00Z') * 1_000;
+  for (const value of ['13:05', '13:10']) {
+    const said = fiveMinutes({ preliminaryFinal: 'Preliminary' });
+    const response = page('RT5_EXPOST', [{ ...said, timeInterval: { ...said.timeInterval, value } }]);
+    expect(findFeed(response)?.parse(response).records).toMatchObject([
+      { run: 'RT5_EXPOST', interval_start: startUs, interval_end: startUs + 300_000_000 },
+    ]);
+  }
+});
+
+test('Data Exchange, five minutes: no final among the preliminary, no hour among them', () => {
+  for (const [run, right, wrong] of [
+    ['RT5_EXPOST', 'Preliminary', 'Final'],
+    ['RT5_FINAL', 'Final', 'Preliminary'],
+  ] as const) {
+    const rows = [fiveMinutes({ preliminaryFinal: right }), fiveMinutes({ preliminaryFinal: wrong })];
+    const response = page(run, [...rows, row({ preliminaryFinal: right })]);
+    const parsed = findFeed(response)?.parse(response);
+    expect(parsed?.records).toHaveLength(1);
+    expect(parsed?.refused.map((each) => each.reason)).toEqual(['unknown_run', 'bad_interval']);
+  }
+});

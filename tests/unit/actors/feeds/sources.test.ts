@@ -4,12 +4,11 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { marketCalendar, type OperatingDay } from '../../../../actors/domain/operating-day.ts';
-import { caisoSources } from '../../../../actors/feeds/caiso-source.ts';
 import { sources } from '../../../../actors/feeds/markets.ts';
-import { misoSources } from '../../../../actors/feeds/miso-source.ts';
 import type { Nodes, Source, Window } from '../../../../actors/feeds/source.ts';
 
 const HOUR = 3_600_000;
+const MINUTE = 60_000;
 const NOW = Date.UTC(2026, 9, 3, 12);
 
 function sourceOf(name: string): Source {
@@ -89,7 +88,7 @@ describe('CAISO', () => {
 describe('every source', () => {
   const dates = fc.date({ min: new Date('2015-01-01'), max: new Date('2035-12-31'), noInvalidDate: true });
   test('windows tile the operating days without overlap, and touch fewer than 31', () => {
-    for (const source of [...caisoSources, ...misoSources]) {
+    for (const source of sources) {
       fc.assert(
         fc.property(dates, (date) => {
           const calendar = marketCalendar(source.market.zone);
@@ -170,4 +169,50 @@ describe('MISO', () => {
     expect(source.nextPage?.(ask, page(1, false))?.path).toContain('pageNumber=2');
     expect(source.nextPage?.(ask, page(2, true))).toBeNull();
   });
+
+  test('Data Exchange, five minutes: the time at which they start, preliminary and final apart', () => {
+    for (const [name, settlement] of [
+      ['miso.exchange-rt5-prelim', 'Preliminary'],
+      ['miso.exchange-rt5-final', 'Final'],
+    ] as const) {
+      const source = sourceOf(name);
+      const [window] = windows(name, '2026-10-01', ['INDIANA.HUB']);
+      if (window === undefined) throw new Error('no window');
+      const startMs = window.startMs + 13 * HOUR + 5 * MINUTE;
+      const one = new URLSearchParams(
+        source.request(window, { startMs, endMs: startMs + 5 * MINUTE }, NOW)?.path.split('?')[1],
+      );
+      expect(Object.fromEntries(one)).toEqual({
+        timeResolution: '5min',
+        preliminaryFinal: settlement,
+        node: 'INDIANA.HUB',
+        interval: '13:05',
+        pageNumber: '1',
+      });
+      expect(source.request(window, window, NOW)?.path).not.toContain('interval=');
+    }
+  });
+
+  for (const [name, minutes] of [
+    ['miso.rt5-exante', 5],
+    ['miso.table-rt5', 5],
+    ['miso.table-hour', 60],
+  ] as const) {
+    test(`${name}: asked for the interval that ended last, over midnight too, and for none before`, () => {
+      const source = sourceOf(name);
+      const [window] = windows(name, '2026-10-02', 'all');
+      if (window === undefined) throw new Error('no window');
+      const step = minutes * MINUTE;
+      const asked = (endMs: number, nowMs: number) =>
+        source.request(window, { startMs: window.startMs, endMs }, nowMs) !== null;
+      const served = (nowMs: number) => (source.oldestMs(nowMs) ?? 0) < window.endMs;
+      for (const endMs of [window.startMs + step, window.startMs + 12 * HOUR, window.endMs]) {
+        const out = endMs + 2 * MINUTE;
+        expect([asked(endMs, out), served(out)]).toEqual([true, true]);
+        expect([asked(endMs, out + step - 1), served(out + step - 1)]).toEqual([true, true]);
+        expect(asked(endMs, out + step)).toBe(false);
+      }
+      expect(served(window.endMs + 2 * MINUTE + step)).toBe(false);
+    });
+  }
 });

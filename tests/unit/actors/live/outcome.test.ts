@@ -3,8 +3,7 @@
 
 import { expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
-import { caisoSources } from '../../../../actors/feeds/caiso-source.ts';
-import { misoSources } from '../../../../actors/feeds/miso-source.ts';
+import { sources } from '../../../../actors/feeds/markets.ts';
 import type { Reply, Source, Window } from '../../../../actors/feeds/source.ts';
 import { judgeRefusal, judgeReply, type OutcomeKind, retryAfterMs } from '../../../../actors/live/outcome.ts';
 import { recording } from '../../../support/recordings.ts';
@@ -13,7 +12,7 @@ const NOW = Date.UTC(2026, 9, 3);
 const DAY = 86_400_000;
 
 function sourceOf(name: string): Source {
-  const found = [...caisoSources, ...misoSources].find((each) => each.name === name);
+  const found = sources.find((each) => each.name === name);
   if (found === undefined) throw new Error(name);
   return found;
 }
