@@ -19,7 +19,7 @@ export const EXIT_EXHAUSTED = 70;
 export const REGISTRY: Registry = { markets, sources, findFeed };
 
 export interface Refusal {
-  /** `configuration`, `data_directory`, `log_directory`, `port`, `address`, `clickhouse`. */
+  /** `configuration`, `data_directory`, `log_directory`, `port`, `address`, `kafka`, `clickhouse`. */
   readonly check: string;
   readonly hint: string;
   readonly findings: readonly Finding[];
@@ -102,6 +102,9 @@ export function refusalOf(error: unknown): Refusal | null {
   if (error instanceof StartRefused) return error.refusal;
   if (error instanceof PortInUse) return { check: 'port', hint: error.message, findings: [] };
   if (error instanceof ListenRefused) return { check: 'address', hint: error.message, findings: [] };
+  if (error instanceof LogFault && error.code === 'kafka') {
+    return { check: 'kafka', hint: error.message, findings: [] };
+  }
   if (error instanceof LogFault) {
     const hint = `${error.message}${REMEDIES[error.code] ?? ': correct that, or set DATA_DIR'}`;
     return { check: 'data_directory', hint, findings: [] };

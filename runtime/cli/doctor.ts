@@ -12,7 +12,7 @@ const USAGE = `usage: bun run doctor [--config] [--json]
 
 Checks what a start needs, with the variables that are set now: the configuration files (file:line:column),
 the environment and its secrets, Bun, the data and log directory (writable, not held, free space), the ports,
-and ClickHouse and Redis (the embedded engine is started for a moment; servers are asked).
+and Kafka, ClickHouse and Redis (the embedded engine is started for a moment; servers are asked).
   --config   only the configuration: files, environment and secrets (CONFIG_DIR says where the files are)
   --json     one JSON document on stdout: { status, exit_code, checks: [{ level, check, message }] }
 Lines begin with ok, warn (it starts all the same) or FAIL.

@@ -1,7 +1,16 @@
-// The doctor's checks in the order in which they are told. Brokers get theirs here, beside the servers.
+// The doctor's checks in the order in which they are told.
 
 import type { Check } from './check.ts';
+import { kafka } from './kafka.ts';
 import { bunVersion, dataDirectory, logDirectory, ports } from './machine.ts';
 import { clickhouse, redis } from './servers.ts';
 
-export const CHECKS: readonly Check[] = [bunVersion, dataDirectory, logDirectory, ports, clickhouse, redis];
+export const CHECKS: readonly Check[] = [
+  bunVersion,
+  dataDirectory,
+  logDirectory,
+  ports,
+  kafka,
+  clickhouse,
+  redis,
+];

@@ -4,11 +4,10 @@
 
 import Broker from 'kafkajs/src/broker/index.js';
 import { createLogger } from 'kafkajs/src/loggers/index.js';
-import ConnectionPool, { type Exchange } from 'kafkajs/src/network/connectionPool.js';
+import ConnectionPool from 'kafkajs/src/network/connectionPool.js';
 import socketFactory from 'kafkajs/src/network/socketFactory.js';
-import Encoder from 'kafkajs/src/protocol/encoder.js';
-import { BytesReader, type BytesWriter } from './kafka-bytes.ts';
-import { asKafkaFault, errorType } from './kafka-fault.ts';
+import { dropWhenBroken, exchange, type Request } from './kafka-exchange.ts';
+import { asKafkaFault } from './kafka-fault.ts';
 import { type Address, type Metadata, metadataRequest } from './kafka-metadata.ts';
 import type { TopicPartition } from './log.ts';
 
@@ -28,16 +27,6 @@ export interface KafkaConnection {
   } | null;
   /** A request unanswered for this long has failed, and its connection with it. */
   readonly requestTimeoutMs: number;
-}
-
-/** A request of ours, besides those that the client encodes. */
-export interface Request<T> {
-  readonly apiKey: number;
-  readonly apiName: string;
-  readonly apiVersion: number;
-  readonly body: BytesWriter;
-  readonly read: (answer: BytesReader) => T;
-  readonly timeoutMs?: number;
 }
 
 export interface Node {
@@ -201,14 +190,15 @@ export class KafkaCluster {
       port,
       clientId,
       ssl,
-      sasl,
+      // The client writes into it.
+      sasl: sasl === null ? null : { ...sasl },
       logger: silent,
       socketFactory: socketFactory(),
       connectionTimeout: CONNECT_MS_MAX,
       requestTimeout: requestTimeoutMs,
       enforceRequestTimeout: true,
     });
-    dropWhenBroken(pool, () => this.#drop(key));
+    dropWhenBroken(pool, key, () => this.#drop(key));
     const broker = new Broker({ connectionPool: pool, logger: silent, allowAutoTopicCreation: false });
     const node = { broker, send: <T>(request: Request<T>) => pool.send(exchange(request)) };
     const opened = { node, close: () => void pool.destroy().catch(() => {}) };
@@ -220,35 +210,4 @@ export class KafkaCluster {
     this.#nodes.get(key)?.close();
     this.#nodes.delete(key);
   }
-}
-
-const BROKEN: ReadonlySet<string> = new Set([
-  'KafkaJSConnectionClosedError',
-  'KafkaJSConnectionError',
-  'KafkaJSRequestTimeoutError',
-]);
-
-/** A connection that broke, or left a request unanswered, is not used again. */
-function dropWhenBroken(pool: ConnectionPool, drop: () => void): void {
-  const send = pool.send.bind(pool);
-  pool.send = async (request) => {
-    try {
-      return await send(request);
-    } catch (error) {
-      if (BROKEN.has(errorType(error))) drop();
-      throw error;
-    }
-  };
-}
-
-function exchange<T>({ apiKey, apiName, apiVersion, body, read, timeoutMs }: Request<T>): Exchange<T> {
-  const encoded = new Encoder().writeBuffer(Buffer.from(body.written));
-  return {
-    request: { apiKey, apiName, apiVersion, encode: async () => encoded },
-    response: {
-      decode: async (answer) => ({ value: read(new BytesReader(answer)) }),
-      parse: async ({ value }) => value,
-    },
-    ...(timeoutMs === undefined ? {} : { requestTimeout: timeoutMs }),
-  };
 }

@@ -2,7 +2,8 @@
 // done by whoever has nothing to read, so that one quiet partition never holds up the others' connection.
 
 import { type BytesReader, BytesWriter } from './kafka-bytes.ts';
-import type { KafkaCluster, Request } from './kafka-cluster.ts';
+import type { KafkaCluster } from './kafka-cluster.ts';
+import type { Request } from './kafka-exchange.ts';
 import { throwIfFailed } from './kafka-fault.ts';
 import { type AbortedTransaction, type Decoded, decodeBatches } from './kafka-records.ts';
 import type { TopicPartition } from './log.ts';

@@ -8,7 +8,7 @@
 import { assignPartitions } from './kafka-assigner.ts';
 import { BytesReader, BytesWriter } from './kafka-bytes.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
-import { errorType } from './kafka-fault.ts';
+import { asKafkaFault, errorType } from './kafka-fault.ts';
 import type { TopicPartition } from './log.ts';
 
 export interface MembershipOptions {
@@ -131,7 +131,7 @@ export class Membership {
           this.#lost();
         } else if (errorType(error) !== 'REBALANCE_IN_PROGRESS') {
           const { group, note } = this.#options;
-          note(`${group}: cannot join: ${error instanceof Error ? error.message : String(error)}`);
+          note(asKafkaFault(error, `join of ${group}`, this.#cluster.target).message);
           this.#cluster.stale();
           await this.#pause(PAUSE_MS);
         }

@@ -1,7 +1,7 @@
 // The question who leads what, and its answer as the connections keep it.
 
 import { type BytesReader, BytesWriter } from './kafka-bytes.ts';
-import type { Request } from './kafka-cluster.ts';
+import type { Request } from './kafka-exchange.ts';
 
 export interface Address {
   readonly host: string;

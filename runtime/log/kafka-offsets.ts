@@ -1,7 +1,8 @@
 // Committed offsets of a group, each with the token of the commit that moved it there.
 
 import { type BytesReader, BytesWriter } from './kafka-bytes.ts';
-import type { KafkaCluster, Request } from './kafka-cluster.ts';
+import type { KafkaCluster } from './kafka-cluster.ts';
+import type { Request } from './kafka-exchange.ts';
 import { throwIfFailed } from './kafka-fault.ts';
 import type { TopicPartition } from './log.ts';
 

@@ -8,8 +8,9 @@
 // The client's own producer is not used: it retries while requests are in flight, and loses and doubles.
 
 import { type BytesReader, BytesWriter } from './kafka-bytes.ts';
-import type { KafkaCluster, Node, Request } from './kafka-cluster.ts';
+import type { KafkaCluster, Node } from './kafka-cluster.ts';
 import type { Compression } from './kafka-codecs.ts';
+import type { Request } from './kafka-exchange.ts';
 import { errorType, throwIfFailed } from './kafka-fault.ts';
 import { byTopic } from './kafka-fetch.ts';
 import { encodeBatch, type NewRecord } from './kafka-records.ts';

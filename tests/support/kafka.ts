@@ -50,10 +50,27 @@ export async function kafkaJars(): Promise<string> {
   return dir;
 }
 
+/** A listener besides the plain one, such as `{ name: 'LOGIN', protocol: 'SASL_SSL' }`. */
+export interface Listener {
+  readonly name: string;
+  readonly protocol: 'PLAINTEXT' | 'SSL' | 'SASL_SSL';
+}
+
+export interface KafkaSecurity {
+  readonly listeners: readonly Listener[];
+  readonly settings: Readonly<Record<string, string>>;
+  /** Words for the formatting of the disk, such as users of SCRAM. */
+  readonly format: readonly string[];
+}
+
 export interface KafkaOptions {
   readonly nodes: 1 | 3;
   /** Settings of the server besides those of the tests. */
   readonly settings?: Readonly<Record<string, string | number>>;
+  /** Of a single node. */
+  readonly security?: KafkaSecurity;
+  /** Port that clients are told to use instead of the node's own, such as that of a proxy before it. */
+  readonly advertised?: (port: number) => Promise<number>;
 }
 
 export interface KafkaNode {
@@ -67,27 +84,33 @@ export interface KafkaNode {
 export interface KafkaServer {
   readonly brokers: string;
   readonly nodes: readonly KafkaNode[];
+  /** Address of a listener besides the plain one. */
+  listener(name: string): string;
   /** Runs a stock tool by its class, such as `TopicCommand`. Throws for an exit code not in `good`. */
   tool(main: string, words: readonly string[], good?: readonly number[]): Promise<string>;
   stop(): Promise<void>;
 }
 
-export async function startKafka({ nodes: count, settings = {} }: KafkaOptions): Promise<KafkaServer> {
+export async function startKafka(options: KafkaOptions): Promise<KafkaServer> {
+  const { nodes: count, settings = {}, security = OPEN, advertised } = options;
   const jars = await kafkaJars();
   const dir = mkdtempSync(join(tmpdir(), 'carbon-kafka-'));
-  const ports = await freePorts(count * 2);
-  const places = Array.from({ length: count }, (_, n) => ({
-    id: n + 1,
-    port: ports[n * 2] ?? 0,
-    controllerPort: ports[n * 2 + 1] ?? 0,
-  }));
+  const ports = await freePorts(count * 2 + security.listeners.length);
+  const places: Place[] = [];
+  for (let n = 0; n < count; n += 1) {
+    const port = ports[n * 2] ?? 0;
+    const told = advertised === undefined ? port : await advertised(port);
+    places.push({ id: n + 1, port, controllerPort: ports[n * 2 + 1] ?? 0, advertised: told });
+  }
+  const listeners = security.listeners.map((each, n) => ({ ...each, port: ports[count * 2 + n] ?? 0 }));
   const voters = places.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`).join(',');
   const classpath = join(jars, '*');
   const nodes = places.map((place) => {
     const home = join(dir, `node-${place.id}`);
     mkdirSync(home);
     const file = join(home, 'server.properties');
-    const all = { ...serverSettings(place, voters, count, join(home, 'data')), ...settings };
+    const own = serverSettings(place, voters, count, join(home, 'data'), listeners);
+    const all = { ...own, ...security.settings, ...settings };
     writeFileSync(
       file,
       Object.entries(all)
@@ -101,29 +124,47 @@ export async function startKafka({ nodes: count, settings = {} }: KafkaOptions):
     rmSync(dir, { recursive: true, force: true });
   };
   try {
-    await Promise.all(nodes.map((each) => each.format()));
+    await Promise.all(nodes.map((each) => each.format(security.format)));
     await Promise.all(nodes.map((each) => each.start()));
   } catch (error) {
     await stop();
     throw error;
   }
-  const brokers = places.map(({ port }) => `127.0.0.1:${port}`).join(',');
-  return { brokers, nodes, stop, tool: (main, words, good) => runTool(classpath, main, words, good) };
+  const brokers = places.map((place) => `127.0.0.1:${place.advertised}`).join(',');
+  return {
+    brokers,
+    nodes,
+    listener: (name) => `127.0.0.1:${listeners.find((each) => each.name === name)?.port}`,
+    stop,
+    tool: (main, words, good) => runTool(classpath, main, words, good),
+  };
 }
+
+const OPEN: KafkaSecurity = { listeners: [], settings: {}, format: [] };
 
 interface Place {
   readonly id: number;
   readonly port: number;
   readonly controllerPort: number;
+  readonly advertised: number;
 }
 
-function serverSettings(place: Place, voters: string, count: number, data: string) {
+function serverSettings(
+  place: Place,
+  voters: string,
+  count: number,
+  data: string,
+  listeners: readonly (Listener & { readonly port: number })[],
+) {
+  const more = listeners.map(({ name, port }) => `,${name}://127.0.0.1:${port}`).join('');
+  const protocols = listeners.map(({ name, protocol }) => `,${name}:${protocol}`).join('');
+  const own = `PLAINTEXT://127.0.0.1:${place.port},CONTROLLER://127.0.0.1:${place.controllerPort}`;
   return {
     'process.roles': 'broker,controller',
     'node.id': place.id,
-    listeners: `PLAINTEXT://127.0.0.1:${place.port},CONTROLLER://127.0.0.1:${place.controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${place.port}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: own + more,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${place.advertised}${more}`,
+    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${protocols}`,
     'controller.listener.names': 'CONTROLLER',
     'controller.quorum.voters': voters,
     'log.dirs': data,
@@ -150,8 +191,8 @@ function node(home: string, file: string, port: number, classpath: string) {
     get pid(): number | null {
       return child?.pid ?? null;
     },
-    async format(): Promise<void> {
-      const words = ['format', '-t', 'dGVzdHMtb2YtY2FyYm9uMQ', '-c', file];
+    async format(more: readonly string[]): Promise<void> {
+      const words = ['format', '-t', 'dGVzdHMtb2YtY2FyYm9uMQ', '-c', file, ...more];
       await runTool(classpath, 'kafka.tools.StorageTool', words);
     },
     async start(): Promise<void> {

@@ -1,0 +1,55 @@
+// What goes over one connection to a broker: requests of our own beside the client's, and when a connection
+// is given up. Who is asked, and when again, is decided elsewhere.
+
+import type ConnectionPool from 'kafkajs/src/network/connectionPool.js';
+import type { Exchange } from 'kafkajs/src/network/connectionPool.js';
+import Encoder from 'kafkajs/src/protocol/encoder.js';
+import { BytesReader, type BytesWriter } from './kafka-bytes.ts';
+import { errorType, HungUp } from './kafka-fault.ts';
+
+/** A request of ours, besides those that the client encodes. */
+export interface Request<T> {
+  readonly apiKey: number;
+  readonly apiName: string;
+  readonly apiVersion: number;
+  readonly body: BytesWriter;
+  readonly read: (answer: BytesReader) => T;
+  readonly timeoutMs?: number;
+}
+
+const BROKEN: ReadonlySet<string> = new Set([
+  'KafkaJSConnectionClosedError',
+  'KafkaJSConnectionError',
+  'KafkaJSRequestTimeoutError',
+]);
+
+const API_VERSIONS = 18;
+
+/** A connection that broke, or left a request unanswered, is not used again. */
+export function dropWhenBroken(pool: ConnectionPool, where: string, drop: () => void): void {
+  const send = pool.send.bind(pool);
+  let served = false;
+  pool.send = async (exchanged) => {
+    try {
+      const answer = await send(exchanged);
+      served ||= exchanged.request.apiKey !== API_VERSIONS;
+      return answer;
+    } catch (error) {
+      if (BROKEN.has(errorType(error))) drop();
+      const hungUp = !served && errorType(error) === 'KafkaJSConnectionClosedError';
+      throw hungUp ? new HungUp(where, error) : error;
+    }
+  };
+}
+
+export function exchange<T>({ apiKey, apiName, apiVersion, body, read, timeoutMs }: Request<T>): Exchange<T> {
+  const encoded = new Encoder().writeBuffer(Buffer.from(body.written));
+  return {
+    request: { apiKey, apiName, apiVersion, encode: async () => encoded },
+    response: {
+      decode: async (answer) => ({ value: read(new BytesReader(answer)) }),
+      parse: async ({ value }) => value,
+    },
+    ...(timeoutMs === undefined ? {} : { requestTimeout: timeoutMs }),
+  };
+}
