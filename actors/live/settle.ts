@@ -36,17 +36,18 @@ export function settle(
   draw: number,
 ): Settled {
   const { market, source, retry } = settings;
-  const { window, why } = choice;
+  const { window, span } = choice;
   const merged = merge(before.coverage, window, intervalMsOf(market, source.run), answer.records, source.run);
   const settles = SETTLING.has(answer.outcome) && answer.whole;
-  // Those that were missed while nobody looked are made up for by one.
+  // A whole answer makes up for all that were due by then, however it came to be asked for.
+  const isWhole = span.startMs <= window.startMs && span.endMs >= window.endMs;
   const passed = source.correctionDays.filter((days) => window.endMs + days * DAY_MS <= nowMs).length;
   const taken: WindowState = {
     ...before,
     coverage: merged.coverage,
     outcome: answer.outcome,
     concludedMs: settles ? nowMs : before.concludedMs,
-    corrections: why === 'correction' && settles ? passed : before.corrections,
+    corrections: isWhole && settles ? passed : before.corrections,
   };
   const { expected, present } = missingNow(settings, taken, window, nowMs);
   const stillMissing = expected - present;
