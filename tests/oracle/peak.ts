@@ -1,9 +1,11 @@
 // When CAISO's ON and OFF peak hubs are priced, from the calendar on the wall: hour ending 7 to 22, Monday to
-// Saturday, not on the holidays written down here. Knows the years of the recordings and refuses others.
+// Saturday, not on the holidays written down here. Knows the years of the recordings and of the
+// simulation, and refuses others.
 
 const HOLIDAYS: Record<string, readonly string[]> = {
   '2019': ['01-01', '05-27', '07-04', '09-02', '11-28', '12-25'],
   '2020': ['01-01', '05-25', '07-04', '09-07', '11-26', '12-25'],
+  '2026': ['01-01', '05-25', '07-04', '09-07', '11-26', '12-25'],
 };
 
 const wall = new Intl.DateTimeFormat('en-GB', {
