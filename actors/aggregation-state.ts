@@ -12,7 +12,7 @@ import { compareObservations, type Disposition, type Observation, place } from '
 import type { MarketCalendar } from './domain/operating-day.ts';
 import { packDay, unpackDay } from './domain/packed-day.ts';
 import type { Rejection } from './domain/rejection.ts';
-import { sealJson, unsealJson } from './domain/sealed.ts';
+import { seal, unsealJson } from './domain/sealed.ts';
 import type { EventTime } from './domain/watermark.ts';
 import type { StoredPart } from './stage.ts';
 
@@ -142,16 +142,18 @@ function position(
   return low;
 }
 
-const HEAD_FORMAT = 1;
+/** Since 2 the head names the days that are stored, so that a lost one is noticed. */
+const HEAD_FORMAT = 2;
+const HEAD_FORMATS = [1, HEAD_FORMAT];
 const DAY_PREFIX = 'day:';
+const encoder = new TextEncoder();
 
 /** Parts of `after` that `before` does not have; days that left are removed. */
 export function storeState(before: AggregationState | null, after: AggregationState): StoredPart[] {
   const parts: StoredPart[] = [];
-  if (before?.maxEventMs !== after.maxEventMs || before.advancedToMs !== after.advancedToMs) {
-    const { maxEventMs, advancedToMs } = after;
-    parts.push({ part: 'head', bytes: sealJson(HEAD_FORMAT, { maxEventMs, advancedToMs }) });
-  }
+  const head = headOf(after);
+  if (before === null || headOf(before) !== head)
+    parts.push({ part: 'head', bytes: seal(HEAD_FORMAT, encoder.encode(head)) });
   for (const [start, bytes] of after.days) {
     if (before?.days.get(start) !== bytes) parts.push({ part: `${DAY_PREFIX}${start}`, bytes });
   }
@@ -165,7 +167,7 @@ export function storeState(before: AggregationState | null, after: AggregationSt
 export function restoreState(instrumentId: string, parts: ReadonlyMap<string, Uint8Array>): AggregationState {
   const head = parts.get('head');
   if (head === undefined) throw new Defect(`${instrumentId} is stored without its head`);
-  const value = unsealJson(head, [HEAD_FORMAT]);
+  const value = unsealJson(head, HEAD_FORMATS);
   if (typeof value !== 'object' || value === null) throw new Defect('the head is an object');
   const starts: [number, Uint8Array][] = [];
   for (const [part, bytes] of parts) {
@@ -174,12 +176,20 @@ export function restoreState(instrumentId: string, parts: ReadonlyMap<string, Ui
     starts.push([Number(part.slice(DAY_PREFIX.length)), bytes]);
   }
   starts.sort((a, b) => a[0] - b[0]);
+  const named: unknown = Reflect.get(value, 'days');
+  const held = starts.map(([start]) => start);
+  if (named !== undefined && JSON.stringify(named) !== JSON.stringify(held))
+    throw new Defect(`stored days are ${held.join()}, the head names ${named}`);
   return {
     instrumentId,
     maxEventMs: instant(Reflect.get(value, 'maxEventMs')),
     advancedToMs: instant(Reflect.get(value, 'advancedToMs')),
     days: new Map(starts),
   };
+}
+
+function headOf({ maxEventMs, advancedToMs, days }: AggregationState): string {
+  return JSON.stringify({ maxEventMs, advancedToMs, days: [...days.keys()] });
 }
 
 function instant(value: unknown): number | null {

@@ -29,6 +29,8 @@ export interface Slot {
   noting(defects: RestartWindow): Slot;
   /** The candidate's state is stored now. */
   settled(): Slot;
+  /** What is stored is damaged: the next change stores the whole state, and removes the rest of `parts`. */
+  replacing(parts: readonly string[]): Slot;
   /** For a release: the whole budget again, and the state under a suspension. */
   renewed(): Slot;
   /** Offset of the last record folded in this process; null before the first. */
@@ -39,12 +41,18 @@ export interface Slot {
 
 /** A slot over `committed`, with nothing in flight. */
 export function slotOf<State>(stage: Stage<State>, committed: State): Slot {
-  return makeSlot(stage, committed, committed, NO_RESTARTS, null);
+  return makeSlot(stage, { state: committed, damaged: [] }, committed, NO_RESTARTS, null);
+}
+
+/** What stands in the log: null and the names of its parts when it is damaged. */
+interface Stored<State> {
+  readonly state: State | null;
+  readonly damaged: readonly string[];
 }
 
 function makeSlot<State>(
   stage: Stage<State>,
-  stored: State,
+  stored: Stored<State>,
   state: State,
   defects: RestartWindow,
   lastOffset: number | null,
@@ -60,14 +68,23 @@ function makeSlot<State>(
     fold: (records, context) =>
       next(stage.process(state, records, context), records.at(-1)?.offset ?? lastOffset),
     advance: (toMs, context) => next(stage.advance(state, toMs, context), lastOffset),
-    changes: () => (state === stored ? [] : stage.store(stored, state)),
+    changes: () => (state === stored.state ? [] : changesOf(stage, stored, state)),
     noting: (found) => makeSlot(stage, stored, state, found, lastOffset),
-    settled: () => makeSlot(stage, state, state, defects, lastOffset),
+    settled: () => makeSlot(stage, { state, damaged: [] }, state, defects, lastOffset),
+    replacing: (damaged) => makeSlot(stage, { state: null, damaged }, state, defects, lastOffset),
     renewed: () => makeSlot(stage, stored, state, NO_RESTARTS, lastOffset),
     lastOffset,
     watermarkMs: () => stage.watermarkMs?.(state) ?? null,
     inspect: () => stage.inspect(state),
   };
+}
+
+function changesOf<State>(stage: Stage<State>, stored: Stored<State>, state: State): StoredPart[] {
+  const changes = [...stage.store(stored.state, state)];
+  for (const part of stored.damaged) {
+    if (!changes.some((each) => each.part === part)) changes.push({ part, bytes: null });
+  }
+  return changes;
 }
 
 /**
@@ -96,6 +113,7 @@ function stillSlot(stage: string, cause: string, defects: RestartWindow, under: 
     changes: () => [],
     noting: (found) => stillSlot(stage, cause, found, under),
     settled: () => slot,
+    replacing: () => slot,
     renewed: () => under?.renewed() ?? stillSlot(stage, cause, NO_RESTARTS, null),
     lastOffset: under?.lastOffset ?? null,
     watermarkMs: () => under?.watermarkMs() ?? null,

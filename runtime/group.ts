@@ -14,8 +14,9 @@ import type { Address } from './host.ts';
 import type { Member, PartitionLag, TopicPartition } from './log/log.ts';
 import { LogFault } from './log/log-fault.ts';
 import { Partition } from './partition.ts';
-import type { PartitionPlan, PartitionPorts } from './partition-plan.ts';
-import { type Restored, restorePartition } from './restore.ts';
+import type { PartitionPlan, PartitionPorts, StartState } from './partition-plan.ts';
+import { recoverSlots } from './recovery.ts';
+import { restorePartition } from './restore.ts';
 import type { EventKind } from './views.ts';
 
 export interface GroupSettings {
@@ -139,20 +140,15 @@ export class Group {
     const member = this.#member;
     const key = keyOf(of);
     if (member === null || this.#closing || !this.#assigned.has(key) || this.#partitions.has(key)) return;
-    const restored = await this.#restore(member, of);
+    const plan = this.#settings.plan(of);
+    const restored = await this.#restore(member, of, plan);
     if (restored === null) return;
     if (restored.awaits.length > 0) return this.#hold(of, restored.awaits);
     if (this.#held.delete(key)) {
-      this.#record('resume', `${key} is whole`, `${restored.parts.size} instruments came with it`);
+      this.#record('resume', `${key} is whole`, `${restored.slots.size} instruments came with it`);
     }
-    const partition = new Partition(
-      this.#ports,
-      this.#settings.plan(of),
-      member,
-      restored,
-      of,
-      this.#parent,
-      (crashed, error) => this.#crashed(crashed, error),
+    const partition = new Partition(this.#ports, plan, member, restored, of, this.#parent, (crashed, error) =>
+      this.#crashed(crashed, error),
     );
     this.#partitions.set(key, partition);
     partition.start();
@@ -175,14 +171,17 @@ export class Group {
   }
 
   /** Tried again while the log says that it helps; null: no longer wanted. */
-  async #restore(member: Member, of: TopicPartition): Promise<Restored | null> {
+  async #restore(member: Member, of: TopicPartition, plan: PartitionPlan): Promise<StartState | null> {
     for (let attempt = 0; ; attempt += 1) {
       try {
         const layout = await this.#ports.log.layout(of.topic);
-        return await restorePartition(member, of, layout);
+        const { router, parts, awaits } = await restorePartition(member, of, layout);
+        const whole = awaits.length === 0;
+        const slots = whole ? await recoverSlots(this.#ports, plan, of, router, parts) : new Map();
+        return { router, slots, awaits };
       } catch (error) {
         if (!isRetryable(error)) throw error;
-        const delayMs = backoffMs(this.#settings.plan(of).backoff, attempt, this.#ports.draw());
+        const delayMs = backoffMs(plan.backoff, attempt, this.#ports.draw());
         this.#record('note', messageOf(error), `the restore is tried again in ${delayMs} ms`);
         await new Promise<void>((done) => this.#ports.clock.after(delayMs, done));
         if (this.#closing || !this.#assigned.has(keyOf(of))) return null;

@@ -1,10 +1,12 @@
-// What a partition at work is given: the ports that it asks, and the plan of its group.
+// What a partition at work is given: the ports that it asks, the plan of its group, and the state that its
+// router starts from.
 
 import type { Batch } from '../actors/batch.ts';
 import type { FoldReply } from '../actors/instrument.ts';
-import type { DirectResult, RouterSettings } from '../actors/router-protocol.ts';
+import type { DirectResult, RestoredRouter, RouterSettings } from '../actors/router-protocol.ts';
 import type { Work } from '../actors/router-work.ts';
 import type { Slot } from '../actors/slot.ts';
+import type { StageRecord } from '../actors/stage.ts';
 import type { BackoffPolicy } from '../actors/supervision.ts';
 import type { Directory } from './directory.ts';
 import type { Clock, Draw, Host } from './host.ts';
@@ -26,9 +28,23 @@ export interface PartitionPlan {
   readonly backoff: BackoffPolicy;
   /** For sharded work: makes an instrument's slot from its packed parts; null: a new instrument. */
   readonly slot: ((id: string, parts: ReadonlyMap<string, Uint8Array> | null) => Slot) | null;
+  /**
+   * What the stage folded of an instrument that retention has taken from the input; null: the stage goes by
+   * what is left of it.
+   */
+  readonly past: ((id: string) => Promise<readonly StageRecord[]>) | null;
   /** For deferred work: resolves when it is done for good; rejects when it must be tried again. */
   readonly work: ((batch: Batch, nowMs: number) => Promise<DirectResult>) | null;
   readonly progress: (work: Work, seconds: number) => void;
   /** A defect of an instrument, for the supervisor above. */
   readonly defect: (reply: FoldReply) => void;
+}
+
+/** What a router starts from. */
+export interface StartState {
+  readonly router: RestoredRouter;
+  /** Slots of the instruments that were stored; each is handed out once. */
+  readonly slots: Map<string, Slot>;
+  /** Older partitions that have not handed over yet: until they have, this one is not whole. */
+  readonly awaits: readonly number[];
 }

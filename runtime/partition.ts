@@ -12,15 +12,14 @@ import type { SlotOwner } from './directory.ts';
 import type { Address } from './host.ts';
 import type { Member, TopicPartition } from './log/log.ts';
 import { readParked } from './parking.ts';
-import type { PartitionPlan, PartitionPorts } from './partition-plan.ts';
+import type { PartitionPlan, PartitionPorts, StartState } from './partition-plan.ts';
 import { reportFold, reportMoved, reportRelease, reportRestored, reportStrayed } from './partition-report.ts';
-import type { Restored } from './restore.ts';
 
 export class Partition implements SlotOwner {
   readonly #ports: PartitionPorts;
   readonly #plan: PartitionPlan;
   readonly #member: Member;
-  readonly #restored: Restored;
+  readonly #restored: StartState;
   readonly #stop = new AbortController();
   readonly #drained = Promise.withResolvers<void>();
   readonly #address: Address<RouterMessage>;
@@ -33,7 +32,7 @@ export class Partition implements SlotOwner {
     ports: PartitionPorts,
     plan: PartitionPlan,
     member: Member,
-    restored: Restored,
+    restored: StartState,
     readonly of: TopicPartition,
     parent: Address<never>,
     crashed: (partition: Partition, error: unknown) => void,
@@ -97,7 +96,6 @@ export class Partition implements SlotOwner {
       count += 1;
       if (count % perTurn === 0) await new Promise<void>((done) => this.#ports.clock.after(0, done));
     }
-    this.#restored.parts.clear();
   }
 
   tell(message: RouterMessage): void {
@@ -123,11 +121,11 @@ export class Partition implements SlotOwner {
   }
 
   slot(id: string): Slot {
-    const make = this.#plan.slot;
-    if (make === null) throw new Error(`${this.path} has no slots`);
-    const parts = this.#restored.parts.get(id) ?? null;
-    this.#restored.parts.delete(id);
-    return make(id, parts);
+    const { slots } = this.#restored;
+    const slot = slots.get(id) ?? this.#plan.slot?.(id, null);
+    if (slot === undefined) throw new Error(`${this.path} has no slots`);
+    slots.delete(id);
+    return slot;
   }
 
   folded(reply: FoldReply): void {

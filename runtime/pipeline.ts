@@ -19,6 +19,7 @@ import type { Log } from './log/log.ts';
 import { Meter } from './meter.ts';
 import { normalization } from './normalization.ts';
 import type { StageOptions } from './options.ts';
+import { goneTicks } from './past.ts';
 import { Platform, type RuntimePolicy } from './platform.ts';
 import { ProjectionWriter } from './projection-writer.ts';
 import { APPEND_MAX, storedCursors } from './raw-outputs.ts';
@@ -226,13 +227,14 @@ export class Pipeline {
 
   #stages() {
     const { stages } = this.#settings;
-    const { record, silver, log } = this.#ports;
+    const { silver, log } = this.#ports;
     const { span, fold } = refold(stages.aggregation);
     return {
       normalize: normalization(stages.normalize),
-      enrichment: slotMaker(enrichmentStage(stages.enrichment), record, 'enrichment-service'),
-      aggregation: slotMaker(aggregationStage(stages.aggregation), record, 'aggregation-service'),
-      dataQuality: slotMaker(assessmentStage(stages.assessment), record, 'data-quality-service'),
+      enrichment: slotMaker(enrichmentStage(stages.enrichment)),
+      aggregation: slotMaker(aggregationStage(stages.aggregation)),
+      past: goneTicks({ log, silver }),
+      dataQuality: slotMaker(assessmentStage(stages.assessment)),
       project: this.#projections(),
       rebuild: rebuilder<object>({
         log,

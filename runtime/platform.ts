@@ -57,6 +57,8 @@ export interface StageParts {
   readonly normalize: (batch: Batch, nowMs: number) => DirectResult;
   readonly enrichment: MakeSlot;
   readonly aggregation: MakeSlot;
+  /** For aggregation, a function of its set of ticks: those of an instrument that left the log. */
+  readonly past: NonNullable<PartitionPlan['past']>;
   readonly dataQuality: MakeSlot;
   /** The sink's work for a topic. */
   readonly project: (topic: string) => Deferred;
@@ -198,6 +200,7 @@ export class Platform {
       recordsMax: recordsMaxOf(group, batchRecordsMax, sinkRecordsMax),
       backoff,
       slot: work.slot,
+      past: group === 'aggregation-service' ? this.#stages.past : null,
       work: work.deferred,
       progress: (done, seconds) => this.#ports.progress(spec.name, done, seconds),
       defect: (reply) => this.#defect(reply),

@@ -1,9 +1,7 @@
 // Supervision end to end: the real platform on nact over the embedded log. Defects are real: a stage throws
 // on a marked record. Judged by what stands on the topics, in the states, in the ledgers and in the events.
 
-import { Database } from 'bun:sqlite';
 import { describe, expect, test } from 'bun:test';
-import { join } from 'node:path';
 import { type Slot, slotOf } from '../../actors/slot.ts';
 import { deadLettersView } from '../../runtime/dead-letters.ts';
 import { DEAD_LETTERS_TICKS, TOPIC } from '../../runtime/services.ts';
@@ -248,41 +246,6 @@ test('defects of many climb: shards, market, service, process, each step an even
   await run.idle();
   for (const id of fed) expect(run.state(id, 'aggregation')).toEqual([0]);
   await run.stop();
-});
-
-interface StateRow {
-  readonly owner: string;
-  readonly tp: number;
-  readonly key: string;
-  readonly value: Uint8Array;
-}
-
-test('a state with a flipped bit is never a number: its records are parked, all others go on', async () => {
-  using dir = temporaryDirectory();
-  const run = await Supervised.start(dir.path);
-  await run.feed([...records(A, '...'), ...records(B, '...')]);
-  await run.idle();
-  await run.stop();
-  const file = new Database(join(dir.path, 'log.sqlite'));
-  const rows = file.query<StateRow, []>('SELECT owner, tp, key, value FROM state').all();
-  for (const { owner, tp, key, value } of rows) {
-    if (!key.startsWith(`i:${A}`)) continue;
-    const flipped = value.slice();
-    flipped[flipped.length - 2] = (flipped.at(-2) ?? 0) ^ 1;
-    file
-      .query('UPDATE state SET value = ? WHERE owner = ? AND tp = ? AND key = ?')
-      .run(flipped, owner, tp, key);
-  }
-  file.close();
-  const next = await Supervised.start(dir.path);
-  await next.feed([...records(A, '..', 3), ...records(B, '..', 3)]);
-  await until('the quarantine', () => next.of('quarantine').length > 0);
-  await next.idle();
-  expect(next.of('quarantine')[0]?.cause).toContain('checksum');
-  expect(idsOf(await next.on(TOPIC.enriched, A))).toEqual([0, 1, 2]);
-  expect(idsOf(await next.on(TOPIC.bars, B))).toEqual([0, 1, 2, 3, 4]);
-  expect(next.ledger('enrichment-service').parked).toBe(2);
-  await next.stop();
 });
 
 test('an output over its bound is a dead letter of its record, of a function as of an actor', async () => {

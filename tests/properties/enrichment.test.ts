@@ -88,7 +88,7 @@ describe('volatility', () => {
     const size = values.map(Math.abs).reduce((a, b) => a + b, 0) / values.length;
     const ratio = size === 0 ? 0 : Math.sqrt(variance) / size;
     const found = [0.1, 0.3, 1].findIndex((bound) => ratio < bound);
-    return ['low', 'moderate', 'high', 'extreme'][found < 0 ? 3 : found] + '_volatility';
+    return `${['low', 'moderate', 'high', 'extreme'][found < 0 ? 3 : found]}_volatility`;
   }
 
   test('is as a naive fold says, in any order of arrival', () => {

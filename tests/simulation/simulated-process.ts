@@ -67,9 +67,10 @@ export class SimulatedProcess {
       policy,
       {
         normalize: normalizeCounted,
-        enrichment: slotMaker(countingStage('enrichment', 'enriched'), record, 'enrichment-service'),
-        aggregation: slotMaker(countingStage('aggregation', 'bars'), record, 'aggregation-service'),
-        dataQuality: slotMaker(countingStage('data-quality', 'scores'), record, 'data-quality-service'),
+        enrichment: slotMaker(countingStage('enrichment', 'enriched')),
+        aggregation: slotMaker(countingStage('aggregation', 'bars')),
+        past: async () => [],
+        dataQuality: slotMaker(countingStage('data-quality', 'scores')),
         project: (topic) => (batch) => this.#project(topic, batch),
         rebuild: async () => ({ emissions: [], refused: [] }),
       },

@@ -62,6 +62,7 @@ export function oneGroup(log: Log, { group, topics, work, deferred, said }: Grou
     recordsMax: 500,
     backoff: { initialMs: 5, maxMs: 50, jitter: 0.2 },
     slot: null,
+    past: null,
     work: deferred,
     progress: () => {},
     defect: () => {},

@@ -63,9 +63,10 @@ export class Supervised {
       { ...POLICY, ...policy },
       {
         normalize: normalizeCounted,
-        enrichment: slotMaker(countingStage('enrichment', 'enriched'), record, 'enrichment-service'),
-        aggregation: slotMaker(countingStage('aggregation', 'bars'), record, 'aggregation-service'),
-        dataQuality: slotMaker(countingStage('data-quality', 'scores'), record, 'data-quality-service'),
+        enrichment: slotMaker(countingStage('enrichment', 'enriched')),
+        aggregation: slotMaker(countingStage('aggregation', 'bars')),
+        past: async () => [],
+        dataQuality: slotMaker(countingStage('data-quality', 'scores')),
         project: () => async () => ({ emissions: [], refused: [] }),
         rebuild: async () => ({ emissions: [], refused: [] }),
         ...parts,
