@@ -175,6 +175,7 @@ export class Group {
     for (let attempt = 0; ; attempt += 1) {
       try {
         const layout = await this.#ports.log.layout(of.topic);
+        if (layout !== null && layout.steps.length > 0) await this.#widenParking(of, plan);
         const { router, parts, awaits } = await restorePartition(member, of, layout);
         const whole = awaits.length === 0;
         const slots = whole ? await recoverSlots(this.#ports, plan, of, router, parts) : new Map();
@@ -187,6 +188,12 @@ export class Group {
         if (this.#closing || !this.#assigned.has(keyOf(of))) return null;
       }
     }
+  }
+
+  /** What a partition parks stands beside it, those that a layout adds included. */
+  async #widenParking(of: TopicPartition, { settings }: PartitionPlan): Promise<void> {
+    const { work, parkingTopic } = settings;
+    if (work.kind === 'sharded') await this.#ports.log.increase(parkingTopic, of.partition + 1);
   }
 
   #crashed(partition: Partition, error: unknown): void {

@@ -24,11 +24,11 @@ interface Found {
   readonly text: string;
 }
 
-/** Records of a topic, calendar messages left out. */
+/** Records of a topic, calendar messages and barriers left out. */
 function* stored({ store }: Simulation, topic: string): Iterable<Found> {
   for (let partition = 0; partition < store.spec(topic).partitions; partition += 1) {
     for (const [offset, entry] of store.entries({ topic, partition }).entries()) {
-      if (entry === null || entry.key === '~calendar') continue;
+      if (entry === null || entry.key.startsWith('~')) continue;
       yield { key: entry.key, place: `${topic}/${partition}/${offset}`, text: decoder.decode(entry.value) };
     }
   }
@@ -248,9 +248,10 @@ function versions(run: Simulation): string[] {
 }
 
 /** Mailboxes hold at most an answer and an order of each instrument and router; parkings what they may. */
-function bounds({ members, parkedMost, plan, told }: Simulation): string[] {
+function bounds({ members, parkedMost, plan, told, store }: Simulation): string[] {
   const instruments = new Set(plan.sources.published.map(({ run, node }) => `${run} ${node}`)).size;
-  const mailbox = 16 + 8 * plan.partitions + 3 * instruments;
+  const partitions = Math.max(...[...store.topics.values()].map((each) => each.partitions));
+  const mailbox = 16 + 8 * partitions + 3 * instruments;
   const full = members.filter(({ mailboxMost }) => mailboxMost > mailbox);
   const parked = plan.policy.parkedMax + plan.policy.batchRecordsMax;
   return [

@@ -37,9 +37,15 @@ export const SOURCE_FAULTS = [
   'dst',
 ] as const;
 
-export type FaultName = (typeof WORLD_FAULTS)[number] | (typeof SOURCE_FAULTS)[number];
+/** What operators do: topics get more partitions. */
+export const OPERATION_FAULTS = ['increase'] as const;
 
-export const FAULTS: readonly FaultName[] = [...WORLD_FAULTS, ...SOURCE_FAULTS];
+export type FaultName =
+  | (typeof WORLD_FAULTS)[number]
+  | (typeof SOURCE_FAULTS)[number]
+  | (typeof OPERATION_FAULTS)[number];
+
+export const FAULTS: readonly FaultName[] = [...WORLD_FAULTS, ...SOURCE_FAULTS, ...OPERATION_FAULTS];
 
 /** Weight of each enabled fault, 0–1. */
 export type Faults = ReadonlyMap<FaultName, number>;

@@ -23,6 +23,7 @@ const STILL_STEPS_MAX = 60_000;
 /** Of the whole calm phase: small batches of many rows take that many. */
 const CALM_STEPS_MAX = 4_000_000;
 const FAULT_STEPS_MAX = 6_000;
+const PARTITIONS_MAX = 12;
 const HOUR = 3_600_000;
 
 export class Simulation {
@@ -100,6 +101,7 @@ export class Simulation {
     const wanted = living.length < plan.membersMax;
     if (living.length === 0 ? world.chance(0.05) : wanted && world.chance(0.003)) this.#launch();
     this.#feed();
+    if (this.share('increase', 0.002) > 0 && world.chance(this.share('increase', 0.002))) this.#increase();
     const one = living[world.below(living.length)];
     if (one === undefined || one.frozen) return;
     this.#strike(one);
@@ -240,6 +242,18 @@ export class Simulation {
     for (const waiter of [...this.#waiters]) waiter.wake();
   }
 
+  /** An operator gives a topic more partitions. */
+  #increase(): void {
+    const { world, store } = this;
+    const topics = [...store.topics.values()].filter(({ writers }) => writers !== undefined);
+    const of = topics[world.below(topics.length)];
+    if (of === undefined || of.partitions >= PARTITIONS_MAX) return;
+    const partitions = Math.min(PARTITIONS_MAX, of.partitions + 1 + world.below(3));
+    this.#inject('increase', `${of.name} from ${of.partitions} to ${partitions}`);
+    store.increase(of.name, partitions, world.clock.nowMs());
+    for (const waiter of [...this.#waiters]) waiter.wake();
+  }
+
   /** An operator lets go what is quarantined. */
   #release(share: number): void {
     for (const { alive, frozen, pipeline } of this.members) {
@@ -273,7 +287,7 @@ export class Simulation {
     const entries = this.store.entries({ topic, partition });
     for (let at = from; at < to; at += 1) {
       const entry = entries[at];
-      if (entry === null || entry === undefined || entry.key === '~calendar') continue;
+      if (entry === null || entry === undefined || entry.key.startsWith('~')) continue;
       if (!this.clickhouse.has(topic, entry.value)) {
         this.#break(`${topic}/${partition}: position ${to} is committed, and the sink lacks ${at}`);
         return;
