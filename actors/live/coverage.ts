@@ -10,6 +10,18 @@ export interface Coverage {
   /** Intervals of the window. */
   readonly slots: number;
   readonly locations: ReadonlyMap<string, Uint32Array>;
+  /** Instead of locations, where their values are no longer needed one by one; null: they are. */
+  readonly packed: Packed | null;
+}
+
+export interface Packed {
+  /** Locations that were expected in each interval, and those of them that had a value. */
+  readonly expected: readonly number[];
+  readonly present: readonly number[];
+  /** The first of what is missing, by name. */
+  readonly gaps: readonly Gap[];
+  /** Of all values. */
+  readonly fingerprint: string;
 }
 
 export interface Gap extends Span {
@@ -36,7 +48,7 @@ export interface Merged {
 }
 
 export function emptyCoverage(slots: number): Coverage {
-  return { slots, locations: new Map() };
+  return { slots, locations: new Map(), packed: null };
 }
 
 /** Length of one interval of the run, ms. */
@@ -57,7 +69,10 @@ function hashOf({ values }: RawRecord): number {
   return Bun.hash.xxHash32(text) || 1;
 }
 
-/** Takes a response's records into the coverage. Later records of an interval stand over earlier ones. */
+/**
+ * Takes a response's records into a coverage that is not packed. Later records of an interval stand over
+ * earlier ones.
+ */
 export function merge(
   before: Coverage,
   window: Window,
@@ -94,7 +109,7 @@ export function merge(
     hashes[slot] = hash;
     fresh.push(record);
   }
-  return { coverage: { slots: before.slots, locations }, fresh, corrected, unchanged, unasked };
+  return { coverage: { slots: before.slots, locations, packed: null }, fresh, corrected, unchanged, unasked };
 }
 
 function copyOf(known: Uint32Array | undefined, slots: number): Uint32Array {
@@ -116,6 +131,7 @@ export function missing(
 ): Missing {
   const names = window.nodes === 'all' ? [...coverage.locations.keys()].sort() : window.nodes;
   const due = Array.from({ length: coverage.slots }, (_, slot) => isDue(window.startMs + slot * intervalMs));
+  if (coverage.packed !== null) return missingOfPacked(coverage.packed, window, intervalMs, due);
   const gaps: Gap[] = [];
   let expected = 0;
   let absent = 0;
@@ -143,6 +159,35 @@ export function missing(
   return { expected, present: expected - absent, gaps };
 }
 
+/** What is missing beyond the gaps that are kept by name stands under `*`. */
+function missingOfPacked(
+  { expected: all, present, gaps: kept }: Packed,
+  window: Window,
+  intervalMs: number,
+  due: readonly boolean[],
+): Missing {
+  const sum = (of: readonly number[]) =>
+    of.reduce((total, n, slot) => total + (due[slot] === true ? n : 0), 0);
+  const expected = sum(all);
+  const gaps: Gap[] = [];
+  for (const { location, startMs, endMs } of kept) {
+    let from: number | null = null;
+    for (let at = startMs; at <= endMs; at += intervalMs) {
+      const isMissing = at < endMs && due[(at - window.startMs) / intervalMs] === true;
+      if (isMissing) from ??= at;
+      else if (from !== null) {
+        gaps.push({ location, startMs: from, endMs: at, intervals: (at - from) / intervalMs });
+        from = null;
+      }
+    }
+  }
+  const named = gaps.reduce((total, each) => total + each.intervals, 0);
+  const unnamed = expected - sum(present) - named;
+  const { startMs, endMs } = window;
+  if (unnamed > 0) gaps.push({ location: '*', startMs, endMs, intervals: unnamed });
+  return { expected, present: sum(present), gaps };
+}
+
 /** The span from the first to the last gap; null when there is none. */
 export function gapSpan(gaps: readonly Gap[]): Span | null {
   if (gaps.length === 0) return null;
@@ -155,21 +200,22 @@ export function gapSpan(gaps: readonly Gap[]): Span | null {
 export interface StoredCoverage {
   readonly slots: number;
   readonly locations: Readonly<Record<string, string>>;
+  readonly packed?: Packed;
 }
 
-export function storeCoverage({ slots, locations }: Coverage): StoredCoverage {
+export function storeCoverage({ slots, locations, packed }: Coverage): StoredCoverage {
   const stored: Record<string, string> = {};
   for (const [location, hashes] of locations) {
     stored[location] = Buffer.from(hashes.buffer, hashes.byteOffset, hashes.byteLength).toString('base64');
   }
-  return { slots, locations: stored };
+  return { slots, locations: stored, ...(packed === null ? {} : { packed }) };
 }
 
-export function readCoverage({ slots, locations }: StoredCoverage): Coverage {
+export function readCoverage({ slots, locations, packed }: StoredCoverage): Coverage {
   const read = new Map<string, Uint32Array>();
   for (const [location, text] of Object.entries(locations)) {
     const bytes = new Uint8Array(Buffer.from(text, 'base64'));
     read.set(location, new Uint32Array(bytes.buffer, 0, slots));
   }
-  return { slots, locations: read };
+  return { slots, locations: read, packed: packed ?? null };
 }

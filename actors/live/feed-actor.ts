@@ -11,41 +11,16 @@
 
 import type { Step } from '../behaviour.ts';
 import type { RawRecord } from '../domain/wire.ts';
+import type { Window } from '../feeds/source.ts';
 import { spread } from '../supervision.ts';
 import { asking, type Breaker, type BreakerPolicy, CLOSED, failed, opensMs, succeeded } from './breaker.ts';
 import { intervalMsOf, merge } from './coverage.ts';
-import type { Outcome } from './outcome.ts';
+import { open } from './packed-coverage.ts';
+import { type Fetched, type Ledger, type Pending, runOf, waitOf } from './pending.ts';
 import { type Choice, type FeedSettings, nextAsk, stateOf, type Wanted, type WindowState } from './plan.ts';
-import { type Run, shortError } from './run.ts';
+import type { Run } from './run.ts';
 import { settle } from './settle.ts';
-
-/** What came of the requests for a choice. */
-export interface Fetched {
-  readonly outcome: Outcome;
-  readonly records: readonly RawRecord[];
-  readonly ledger: { readonly rowsRead: number; readonly rowsUsed: number; readonly rowsRefused: number };
-  /** Every page came. */
-  readonly whole: boolean;
-  readonly status: number | null;
-  readonly requests: number;
-  readonly bytes: number;
-  readonly millis: number;
-}
-
-export type Ledger = Fetched['ledger'] & { readonly appended: number };
-
-interface Pending {
-  readonly choice: Choice;
-  readonly fetched: Fetched;
-  readonly startedMs: number;
-  readonly draw: number;
-  /** Records taken so far. */
-  readonly done: number;
-  readonly appended: number;
-  readonly corrected: number;
-  readonly unchanged: number;
-  readonly unasked: number;
-}
+import { type MemoryPolicy, tidy } from './tidy.ts';
 
 export interface FeedState {
   readonly phase: 'idle' | 'asking' | 'appending';
@@ -72,6 +47,8 @@ export interface AppendEffect {
   readonly ledger: Ledger;
   /** With the last part of an answer. */
   readonly run: Run | null;
+  /** Other windows, as they are remembered from here on; null: forgotten. */
+  readonly tidied: ReadonlyMap<string, WindowState | null>;
 }
 
 export type FeedMessage =
@@ -118,7 +95,10 @@ export interface FeedPolicy {
   readonly breaker: BreakerPolicy;
   /** Records of one append. */
   readonly chunkMax: number;
+  readonly memory: MemoryPolicy;
 }
+
+const NOTHING: AppendEffect['tidied'] = new Map();
 
 type FeedStep = Step<FeedState, FeedEffect>;
 
@@ -177,8 +157,9 @@ function fetched(
 ): FeedStep {
   const { asked } = state;
   if (state.phase !== 'asking' || asked === null) return { state, effects: [] };
-  const counts = { done: 0, appended: 0, corrected: 0, unchanged: 0, unasked: 0 };
-  const pending = { ...asked, fetched: of, draw, ...counts };
+  const opened = opening(policy, state, asked.choice.window, of);
+  const counts = { done: 0, appended: 0, corrected: 0, unchanged: opened.unchanged, unasked: 0 };
+  const pending = { ...asked, fetched: { ...of, records: opened.records }, draw, ...counts };
   const { kind } = of.outcome;
   // Being throttled says nothing of the operator's health; the pause that it asks for is kept by the window.
   const breaker =
@@ -193,7 +174,24 @@ function fetched(
     rowsRefused: state.ledger.rowsRefused + of.ledger.rowsRefused,
     appended: state.ledger.appended,
   };
-  return appendNext(policy, { ...state, asked: null, pending, breaker, ledger }, nowMs);
+  return appendNext(
+    policy,
+    { ...state, windows: opened.windows, asked: null, pending, breaker, ledger },
+    nowMs,
+  );
+}
+
+/** The window as the answer finds it. One that is packed takes no part of an answer, only a whole one. */
+function opening({ settings }: FeedPolicy, state: FeedState, window: Window, { records, whole }: Fetched) {
+  const { market, source } = settings;
+  const before = state.windows.get(window.id);
+  if (before === undefined || before.coverage.packed === null) {
+    return { windows: state.windows, records, unchanged: 0 };
+  }
+  const intervalMs = intervalMsOf(market, source.run);
+  const found = open(before.coverage, window, intervalMs, whole ? records : [], source.run);
+  const windows = new Map(state.windows).set(window.id, { ...before, coverage: found.coverage });
+  return { windows, records: found.records, unchanged: found.unchanged };
 }
 
 /** The next part of an answer; the last one carries what is remembered of the whole. */
@@ -232,6 +230,7 @@ function appendNext(policy: FeedPolicy, state: FeedState, nowMs: number): FeedSt
     window: settled.state,
     ledger,
     run,
+    tidied: isLast ? tidy(settings, state.windows, policy.memory, window.id, nowMs) : NOTHING,
   };
   return { state: { ...state, phase: 'appending', pending: counted, append, ledger }, effects: [append] };
 }
@@ -240,40 +239,14 @@ function part(before: WindowState, merged: ReturnType<typeof merge>) {
   return { state: { ...before, coverage: merged.coverage }, merged };
 }
 
-function waitOf(outcome: Outcome): number | null {
-  return outcome.kind === 'throttled' || outcome.kind === 'failed' ? outcome.retryAfterMs : null;
-}
-
-function runOf(feed: string, seq: number, of: Pending, missing: number, nowMs: number): Run {
-  const { outcome, ledger, status, requests, bytes, millis, whole } = of.fetched;
-  const isPartial = outcome.kind === 'response' && (missing > 0 || !whole);
-  const incomplete = whole ? null : 'not every page came';
-  return {
-    seq,
-    feed,
-    startedMs: of.startedMs,
-    endedMs: nowMs,
-    window: of.choice.window.id,
-    why: of.choice.why,
-    outcome: isPartial ? 'partial' : outcome.kind,
-    status,
-    requests,
-    bytes,
-    rows: ledger.rowsRead,
-    appended: of.appended,
-    corrected: of.corrected,
-    unchanged: of.unchanged,
-    unasked: of.unasked,
-    missing,
-    millis,
-    error: 'detail' in outcome ? shortError(outcome.detail) : incomplete,
-  };
-}
-
 function appended(policy: FeedPolicy, state: FeedState, nowMs: number): FeedStep {
   const { append, pending } = state;
   if (append === null || pending === null) return { state, effects: [] };
   const windows = new Map(state.windows).set(append.windowId, append.window);
+  for (const [id, window] of append.tidied) {
+    if (window === null) windows.delete(id);
+    else windows.set(id, window);
+  }
   const kept = { ...state, windows, append: null };
   const { run } = append;
   if (run === null) return appendNext(policy, kept, nowMs);

@@ -23,6 +23,7 @@ import { horizon, publishedMs } from './publication.ts';
 
 /** What is remembered of a window. */
 export interface WindowState {
+  readonly endMs: number;
   readonly coverage: Coverage;
   /** Requests in a row that left something published missing, or failed. */
   readonly attempts: number;
@@ -69,6 +70,7 @@ export type Next = { readonly ask: Choice } | { readonly waitUntilMs: number };
 export function newWindow(source: Source, market: MarketSpec, window: Window): WindowState {
   const coverage = emptyCoverage(slotsOf(window, intervalMsOf(market, source.run)));
   return {
+    endMs: window.endMs,
     coverage,
     attempts: 0,
     notBeforeMs: 0,
@@ -89,7 +91,7 @@ export function nextAsk(
 ): Next {
   const { source, calendar, nodes, daysBack } = settings;
   const today = calendar.dayOf(nowMs);
-  const followedMs = calendar.dayOf(today.startMs - daysBack * DAY_MS + DAY_MS / 2).startMs;
+  const followedMs = followedFromMs(settings, nowMs);
   const daysKnown = Math.max(daysBack, Math.ceil(source.correctionDays.at(-1) ?? 0) + 1);
   let waitUntilMs = today.endMs;
   for (const window of horizon(source, calendar, nodes, daysKnown, nowMs)) {
@@ -108,6 +110,12 @@ export function nextAsk(
     }
   }
   return { waitUntilMs };
+}
+
+/** Windows that end after this are asked for until they are whole. */
+export function followedFromMs({ calendar, daysBack }: FeedSettings, nowMs: number): number {
+  const today = calendar.dayOf(nowMs);
+  return calendar.dayOf(today.startMs - daysBack * DAY_MS + DAY_MS / 2).startMs;
 }
 
 export function stateOf(settings: FeedSettings, states: States, window: Window): WindowState {
@@ -186,7 +194,9 @@ function wantedOf(
   if (isDone(settings, state, window, wanted, nowMs)) return null;
   if (state.notBeforeMs > nowMs) return { waitUntilMs: state.notBeforeMs };
   const gap = gapSpan(missingNow(settings, state, window, nowMs).gaps);
-  const span = wanted.onlyMissing && gap !== null ? gap : window;
+  // What is packed can only be held against an answer for all of it.
+  const isPart = wanted.onlyMissing && gap !== null && state.coverage.packed === null;
+  const span = isPart ? gap : window;
   return { ask: { window, span, why: 'backfill' } };
 }
 

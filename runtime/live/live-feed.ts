@@ -2,7 +2,7 @@
 // calendar how far its run has come. A crash respawns it from what the log remembers.
 
 import { marketCalendar } from '../../actors/domain/operating-day.ts';
-import { HOUR_MS } from '../../actors/domain/time.ts';
+import { DAY_MS, HOUR_MS } from '../../actors/domain/time.ts';
 import {
   type AppendEffect,
   type FeedEffect,
@@ -25,7 +25,6 @@ import { FeedVoice } from './feed-voice.ts';
 import { type RequestParts, request } from './request.ts';
 import type { ConnectorPlan, FeedPlan } from './settings.ts';
 import {
-  forgetWindows,
   ledgerChange,
   RUNS_KEPT,
   readLedger,
@@ -37,6 +36,8 @@ import {
 } from './store.ts';
 
 const AGAIN_MS = 1_000;
+/** Four bytes each. */
+const CELLS_MAX = 4_000_000;
 const WAKE_MS_MAX = HOUR_MS;
 const CRASHES: RestartPolicy = { intensity: 3, periodMs: 300_000 };
 
@@ -109,14 +110,9 @@ export class LiveFeed implements Feeding {
     if (this.#address !== null) return;
     const { log, clock } = this.#parts.intake;
     const stored = await log.writerState(this.#parts.writer);
-    const oldestMs = clock.nowMs() - this.#parts.connector.historyDays * 24 * HOUR_MS;
-    const old = forgetWindows(stored, this.#key, oldestMs);
-    if (old.length > 0) await log.append(this.#parts.writer, [], old);
-    const kept = new Map(stored);
-    for (const { key } of old) kept.delete(key);
     this.#calendar.restore(stored);
-    this.runs.splice(0, this.runs.length, ...readRuns(kept, this.#key));
-    const initial = this.#initial(kept);
+    this.runs.splice(0, this.runs.length, ...readRuns(stored, this.#key));
+    const initial = this.#initial(stored);
     this.#spawn(initial);
     const { source, calendar, nodes, daysBack } = this.settings;
     this.#calendar.look(initial.windows, horizon(source, calendar, nodes, daysBack, clock.nowMs()));
@@ -157,6 +153,7 @@ export class LiveFeed implements Feeding {
       settings: this.settings,
       breaker,
       chunkMax: APPEND_MAX,
+      memory: { cellsMax: CELLS_MAX, historyMs: connector.historyDays * DAY_MS },
     });
     this.#state = initial;
     this.#address = intake.host.spawn<FeedState, FeedMessage, FeedEffect>({
@@ -224,9 +221,9 @@ export class LiveFeed implements Feeding {
   #append(effect: AppendEffect): void {
     const { intake, connector, writer } = this.#parts;
     const nowMs = () => intake.clock.nowMs();
-    const endMs = this.#state.pending?.choice.window.endMs ?? nowMs();
     const state = [
-      windowChange(this.#key, effect.windowId, endMs, effect.window),
+      windowChange(this.#key, effect.windowId, effect.window),
+      ...[...effect.tidied].map(([id, window]) => windowChange(this.#key, id, window)),
       ledgerChange(this.#key, effect.ledger),
     ];
     if (effect.run !== null) state.push(runChange(this.#key, effect.run));

@@ -3,7 +3,7 @@
 
 import type { Cursor } from '../../actors/connector.ts';
 import { readCoverage, type StoredCoverage, storeCoverage } from '../../actors/live/coverage.ts';
-import type { Ledger } from '../../actors/live/feed-actor.ts';
+import type { Ledger } from '../../actors/live/pending.ts';
 import type { WindowState } from '../../actors/live/plan.ts';
 import type { Run } from '../../actors/live/run.ts';
 import type { StateChange } from '../log/log.ts';
@@ -45,30 +45,22 @@ function* below<T>(stored: Stored, prefix: string): Iterable<readonly [rest: str
 }
 
 interface StoredWindow extends Omit<WindowState, 'coverage'> {
-  readonly endMs: number;
   readonly coverage: StoredCoverage;
 }
 
 /** `path` is `<connector>/<feed>` everywhere below. */
-export function windowChange(path: string, id: string, endMs: number, state: WindowState): StateChange {
-  const stored: StoredWindow = { ...state, endMs, coverage: storeCoverage(state.coverage) };
+export function windowChange(path: string, id: string, state: WindowState | null): StateChange {
+  if (state === null) return { key: `window:${path}:${id}`, value: null };
+  const stored: StoredWindow = { ...state, coverage: storeCoverage(state.coverage) };
   return change(`window:${path}:${id}`, stored);
 }
 
 export function readWindows(stored: Stored, path: string): Map<string, WindowState> {
   const windows = new Map<string, WindowState>();
-  for (const [id, { endMs: _, coverage, ...state }] of below<StoredWindow>(stored, `window:${path}:`)) {
+  for (const [id, { coverage, ...state }] of below<StoredWindow>(stored, `window:${path}:`)) {
     windows.set(id, { ...state, coverage: readCoverage(coverage) });
   }
   return windows;
-}
-
-/** Removes what is remembered of windows that ended before `oldestMs`. */
-export function forgetWindows(stored: Stored, path: string, oldestMs: number): StateChange[] {
-  const prefix = `window:${path}:`;
-  return [...below<StoredWindow>(stored, prefix)]
-    .filter(([, { endMs }]) => endMs < oldestMs)
-    .map(([id]) => ({ key: `${prefix}${id}`, value: null }));
 }
 
 /** One running total a feed, of the shape that conservation reads of every response. */
