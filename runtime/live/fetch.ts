@@ -1,15 +1,17 @@
 // The way to the operators: https to hosts of the configuration, at addresses of the public internet, within
 // bounds of time and size, unpacked bytes counted, certificates always verified. What goes wrong is a typed
-// fault that is worth another try or is not.
+// fault that says what, where and what to do.
 //
-// A name is resolved and checked before each request, and again at each redirect. It is resolved once more by
-// the request itself, so whoever rules the allow-listed name's zone could still answer twice; the list is the
-// guard against that.
+// A name is resolved once for each request, redirects included; the connection goes to the address that was
+// checked, under the name that was asked for (Host, SNI and certificate).
 
-import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import type { Reply } from '../../actors/feeds/source.ts';
 import type { Clock } from '../host.ts';
-import { isPublicAddress } from './addresses.ts';
+import { addressesOf, allowOrigin, hostOf, type Resolve, systemResolve } from './destination.ts';
+import { asFault, FetchFault, isUnreached } from './fetch-fault.ts';
+
+export { FetchFault };
 
 export interface FetchWish {
   readonly url: string;
@@ -30,108 +32,139 @@ export interface Fetched {
   readonly millis: number;
 }
 
-export class FetchFault extends Error {
-  override readonly name = 'FetchFault';
-  constructor(
-    message: string,
-    /** `timeout`, `too_large`, `refused_host`, `refused_address`, `certificate`, `network`. */
-    readonly code: string,
-  ) {
-    super(message);
-  }
-}
-
 /** Throws FetchFault. */
 export type Fetch = (wish: FetchWish, signal: AbortSignal) => Promise<Fetched>;
 
+/** What of the machine's network may be another: names, and who is trusted besides the machine's roots. */
+export interface Network {
+  readonly resolve: Resolve;
+  /** PEM, instead of the roots of the machine; null: those. */
+  readonly ca: string | null;
+}
+
+export const systemNetwork: Network = { resolve: systemResolve, ca: null };
+
 const REDIRECTS_MAX = 3;
 const AGENT = 'carbon-ingestion';
-const CERTIFICATE = /cert|ssl|tls|self.signed|issuer/i;
 
-export function systemFetch(clock: Clock): Fetch {
-  return async (wish, signal) => {
-    try {
-      return await follow(wish, signal, clock);
-    } catch (error) {
-      throw error instanceof FetchFault ? error : asFault(error);
-    }
-  };
+export function systemFetch(clock: Clock, network: Network = systemNetwork): Fetch {
+  return (wish, signal) => follow(wish, signal, clock, network);
 }
 
-function asFault(error: unknown): FetchFault {
-  const said = error instanceof Error ? error.message : String(error);
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const isCertificate = CERTIFICATE.test(code) || CERTIFICATE.test(said);
-  return new FetchFault(said === '' ? code : said, isCertificate ? 'certificate' : 'network');
-}
-
-async function follow(wish: FetchWish, signal: AbortSignal, clock: Clock): Promise<Fetched> {
+async function follow(
+  wish: FetchWish,
+  signal: AbortSignal,
+  clock: Clock,
+  network: Network,
+): Promise<Fetched> {
   let url = new URL(wish.url);
   for (let hops = 0; ; hops += 1) {
-    await admit(url, wish);
-    await wish.turn(url.hostname);
+    const at = url;
+    const timed = <T>(work: (within: AbortSignal) => Promise<T>) => inTime(at, wish, signal, clock, work);
+    allowOrigin(at, wish.origins);
+    // Before the turn: a slow answer of the DNS must not push the request out of it.
+    const addresses = await timed(() => addressesOf(at, wish.privateAddresses, network.resolve));
+    await wish.turn(at.hostname);
     const startedMs = clock.nowMs();
-    const found = await inTime(wish.timeoutMs, signal, clock, (within) => hop(url, wish, within));
+    const found = await timed((within) => hop(at, addresses, wish, network, within));
     if (!(found instanceof URL)) return { reply: found, millis: clock.nowMs() - startedMs };
-    if (hops >= REDIRECTS_MAX) throw new FetchFault(`more than ${REDIRECTS_MAX} redirects`, 'refused_host');
+    if (hops >= REDIRECTS_MAX) {
+      throw new FetchFault(`${hostOf(url)} redirects more than ${REDIRECTS_MAX} times`, 'refused_host');
+    }
     url = found;
   }
 }
 
+/** Gives up when the time is over or the signal aborts, whether or not the work listens to it. */
 async function inTime<T>(
-  timeoutMs: number,
+  url: URL,
+  { timeoutMs }: FetchWish,
   signal: AbortSignal,
   clock: Clock,
   work: (within: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  signal.throwIfAborted();
   const timeout = new AbortController();
+  const within = AbortSignal.any([signal, timeout.signal]);
+  const over = Promise.withResolvers<never>();
+  within.addEventListener('abort', () => over.reject(within.reason), { once: true });
   const cancel = clock.after(timeoutMs, () => timeout.abort());
   try {
-    return await work(AbortSignal.any([signal, timeout.signal]));
+    return await Promise.race([work(within), over.promise]);
   } catch (error) {
-    if (!timeout.signal.aborted || error instanceof FetchFault) throw error;
-    throw new FetchFault(`no whole answer in ${timeoutMs} ms`, 'timeout');
+    signal.throwIfAborted();
+    if (error instanceof FetchFault || !timeout.signal.aborted) throw asFault(error, hostOf(url));
+    throw new FetchFault(
+      `${hostOf(url)} gave no whole answer in ${timeoutMs} ms (limits.timeout_ms)`,
+      'timeout',
+    );
   } finally {
     cancel();
   }
 }
 
-/** The reply, or where it sends us. */
-async function hop(url: URL, wish: FetchWish, signal: AbortSignal): Promise<Reply | URL> {
+/** The reply, or where it sends us. Further addresses are tried only while nothing was sent. */
+async function hop(
+  url: URL,
+  addresses: readonly string[],
+  wish: FetchWish,
+  network: Network,
+  signal: AbortSignal,
+): Promise<Reply | URL> {
+  for (const [n, address] of addresses.entries()) {
+    try {
+      return await ask(url, address, wish, network, signal);
+    } catch (error) {
+      if (!isUnreached(error) || n === addresses.length - 1) throw error;
+    }
+  }
+  throw new RangeError('a host has an address');
+}
+
+async function ask(
+  url: URL,
+  address: string,
+  wish: FetchWish,
+  network: Network,
+  signal: AbortSignal,
+): Promise<Reply | URL> {
+  const to = new URL(url);
+  to.hostname = isIP(address) === 6 ? `[${address}]` : address;
   // A credential goes to the origin that it is for, never along a redirect to another.
   const own = url.origin === new URL(wish.url).origin ? wish.headers : {};
-  const headers = { 'user-agent': AGENT, accept: '*/*', ...own };
-  const response = await fetch(url, { redirect: 'manual', signal, headers });
+  const headers = { 'user-agent': AGENT, accept: '*/*', ...own, host: url.host };
+  const name = hostOf(url);
+  const tls = {
+    rejectUnauthorized: true,
+    ...(isIP(name) === 0 ? { serverName: name } : {}),
+    ...(network.ca === null ? {} : { ca: network.ca }),
+  };
+  // No connection is kept: one that was verified for a name must not carry another name at that address.
+  const response = await fetch(to, { redirect: 'manual', signal, headers, tls, keepalive: false });
   const target = response.headers.get('location');
   if (response.status < 300 || response.status >= 400 || target === null) {
-    return replyOf(response, wish.bytesMax);
+    return replyOf(response, name, wish.bytesMax);
   }
   await response.body?.cancel();
-  return new URL(target, url);
+  return redirected(target, url);
 }
 
-async function admit(url: URL, { origins, privateAddresses }: FetchWish): Promise<void> {
-  if (!origins.has(url.origin)) {
-    throw new FetchFault(`${url.origin} is not a base URL of connectors.yaml`, 'refused_host');
-  }
-  if (privateAddresses) return;
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const found = await lookup(host, { all: true });
-  const hidden = found.find(({ address }) => !isPublicAddress(address));
-  if (hidden === undefined && found.length > 0) return;
-  throw new FetchFault(
-    `${host} is at ${hidden?.address ?? 'no address'}, which is not public`,
-    'refused_address',
-  );
+function redirected(target: string, from: URL): URL {
+  const found = URL.canParse(target, from.href) ? new URL(target, from) : null;
+  if (found !== null && /^https?:$/.test(found.protocol)) return found;
+  throw new FetchFault(`${hostOf(from)} redirects to what is no web address`, 'refused_host');
 }
 
-async function replyOf(response: Response, bytesMax: number): Promise<Reply> {
+async function replyOf(response: Response, host: string, bytesMax: number): Promise<Reply> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
     if (size > bytesMax) {
-      throw new FetchFault(`the answer is larger than ${bytesMax} bytes`, 'too_large');
+      throw new FetchFault(
+        `the answer of ${host} is larger than ${bytesMax} bytes unpacked (limits.response_mb_max)`,
+        'too_large',
+      );
     }
     chunks.push(chunk);
   }
