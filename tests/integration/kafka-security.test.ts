@@ -49,8 +49,8 @@ else {
       server = await startKafka({ nodes: 1, security: secured(certificates, true) });
       // Topics of the tests themselves; the product's own are in the README.
       await allow(server, '--operation', 'All', '--topic', 'secured.', '--group', 'secured');
-      const ids = ['--transactional-id', 'secured', '--transactional-id', 'writer/secured'];
-      await allow(server, '--operation', 'All', ...ids, '--topic', 'writers.');
+      const ids = ['secured', 'writer/secured', 'layouts/'].flatMap((id) => ['--transactional-id', id]);
+      await allow(server, '--operation', 'All', ...ids, '--topic', 'writers.', '--topic', 'layouts.');
     }, 2 * MINUTES);
 
     afterAll(async () => {

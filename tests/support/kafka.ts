@@ -54,8 +54,11 @@ export async function kafkaJars(): Promise<string> {
 export interface Listener {
   readonly name: string;
   readonly protocol: 'PLAINTEXT' | 'SSL' | 'SASL_SSL';
+  /** Port that clients are told instead of its own, such as that of a proxy before it. */
+  readonly advertised?: number;
 }
 
+/** Listeners besides the plain one, and what they need. */
 export interface KafkaSecurity {
   readonly listeners: readonly Listener[];
   readonly settings: Readonly<Record<string, string>>;
@@ -68,9 +71,7 @@ export interface KafkaOptions {
   /** Settings of the server besides those of the tests. */
   readonly settings?: Readonly<Record<string, string | number>>;
   /** Of a single node. */
-  readonly security?: KafkaSecurity;
-  /** Port that clients are told to use instead of the node's own, such as that of a proxy before it. */
-  readonly advertised?: (port: number) => Promise<number>;
+  readonly security?: Partial<KafkaSecurity>;
 }
 
 export interface KafkaNode {
@@ -84,7 +85,7 @@ export interface KafkaNode {
 export interface KafkaServer {
   readonly brokers: string;
   readonly nodes: readonly KafkaNode[];
-  /** Address of a listener besides the plain one. */
+  /** Address of a listener besides the plain one, as it listens. */
   listener(name: string): string;
   /** Runs a stock tool by its class, such as `TopicCommand`. Throws for an exit code not in `good`. */
   tool(main: string, words: readonly string[], good?: readonly number[]): Promise<string>;
@@ -92,16 +93,16 @@ export interface KafkaServer {
 }
 
 export async function startKafka(options: KafkaOptions): Promise<KafkaServer> {
-  const { nodes: count, settings = {}, security = OPEN, advertised } = options;
+  const { nodes: count, settings = {} } = options;
+  const security = { ...OPEN, ...options.security };
   const jars = await kafkaJars();
   const dir = mkdtempSync(join(tmpdir(), 'carbon-kafka-'));
   const ports = await freePorts(count * 2 + security.listeners.length);
-  const places: Place[] = [];
-  for (let n = 0; n < count; n += 1) {
-    const port = ports[n * 2] ?? 0;
-    const told = advertised === undefined ? port : await advertised(port);
-    places.push({ id: n + 1, port, controllerPort: ports[n * 2 + 1] ?? 0, advertised: told });
-  }
+  const places = Array.from({ length: count }, (_, n) => ({
+    id: n + 1,
+    port: ports[n * 2] ?? 0,
+    controllerPort: ports[n * 2 + 1] ?? 0,
+  }));
   const listeners = security.listeners.map((each, n) => ({ ...each, port: ports[count * 2 + n] ?? 0 }));
   const voters = places.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`).join(',');
   const classpath = join(jars, '*');
@@ -130,7 +131,7 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaServer> {
     await stop();
     throw error;
   }
-  const brokers = places.map((place) => `127.0.0.1:${place.advertised}`).join(',');
+  const brokers = places.map(({ port }) => `127.0.0.1:${port}`).join(',');
   return {
     brokers,
     nodes,
@@ -146,7 +147,6 @@ interface Place {
   readonly id: number;
   readonly port: number;
   readonly controllerPort: number;
-  readonly advertised: number;
 }
 
 function serverSettings(
@@ -157,13 +157,14 @@ function serverSettings(
   listeners: readonly (Listener & { readonly port: number })[],
 ) {
   const more = listeners.map(({ name, port }) => `,${name}://127.0.0.1:${port}`).join('');
+  const told = listeners.map(({ name, port, advertised = port }) => `,${name}://127.0.0.1:${advertised}`);
   const protocols = listeners.map(({ name, protocol }) => `,${name}:${protocol}`).join('');
   const own = `PLAINTEXT://127.0.0.1:${place.port},CONTROLLER://127.0.0.1:${place.controllerPort}`;
   return {
     'process.roles': 'broker,controller',
     'node.id': place.id,
     listeners: own + more,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${place.advertised}${more}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${place.port}${told.join('')}`,
     'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${protocols}`,
     'controller.listener.names': 'CONTROLLER',
     'controller.quorum.voters': voters,
