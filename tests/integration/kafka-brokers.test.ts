@@ -1,9 +1,8 @@
 // Three brokers, killed in turn while a group copies one topic to another: each record arrives once and in
-// order, and the state counts each once. The client's own producer, used the plain way, loses or doubles
-// under the same kills, which is why it is not used.
+// order, and the state counts each once. What the client's own producer does instead stands in
+// kafka-ambiguous.test.ts.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { Kafka, logLevel } from 'kafkajs';
 import { openKafkaLog } from '../../runtime/log/kafka.ts';
 import type { Batch, Log, Member, TopicPartition } from '../../runtime/log/log.ts';
 import { foreignRead } from '../support/foreign-reader.ts';
@@ -13,8 +12,6 @@ import { until } from '../support/until.ts';
 
 const MINUTES = 60_000;
 const KILLS = 3;
-/** The plain way fails by chance: it is given as many chances, and mostly needs a few. */
-const PLAIN_KILLS_MAX = 8;
 const PARTITIONS = 6;
 const STEP = 600;
 const missing = kafkaMissing();
@@ -178,63 +175,6 @@ else {
         await again.leave();
       },
       8 * MINUTES,
-    );
-
-    // It waits for a fault that is drawn by chance, up to minutes: asked for by name.
-    if (process.env.KAFKA_PLAIN !== 'true') return;
-    test(
-      'with one producer of the client and one send over all partitions, they do not',
-      async () => {
-        const of = await load('plain');
-        const client = new Kafka({ brokers: server.brokers.split(','), logLevel: logLevel.NOTHING });
-        const producer = client.producer({
-          transactionalId: 'plain',
-          idempotent: true,
-          maxInFlightRequests: 1,
-        });
-        await producer.connect();
-        const send = async (from: number): Promise<boolean> => {
-          const transaction = await producer.transaction();
-          const messages = Array.from({ length: 60 }, (_, n) => ({
-            key: 'k',
-            value: JSON.stringify({ n: from + n }),
-            partition: (from + n) % PARTITIONS,
-          }));
-          try {
-            await transaction.send({ topic: of.to, messages });
-            await transaction.commit();
-            return true;
-          } catch {
-            await transaction.abort().catch(() => {});
-            return false;
-          }
-        };
-        const feeding = (async () => {
-          while (!of.stop.signal.aborted) {
-            if (await send(of.progress.fed).catch(() => false)) {
-              of.progress.fed += 60;
-              of.progress.copied += 60;
-            } else await Bun.sleep(10);
-          }
-        })();
-        let hung: string | undefined;
-        for (let kill = 0; kill < PLAIN_KILLS_MAX && hung === undefined; kill += 1) {
-          hung = await killInTurn(of, 1, kill).then(
-            () => undefined,
-            () => 'it hung',
-          );
-          if ((await judge(of)).doubled > 0) break;
-        }
-        of.stop.abort();
-        await Promise.race([feeding, Bun.sleep(5_000)]);
-        const verdict = await judge(of);
-        console.log(
-          `the plain way: ${JSON.stringify(verdict)} of ${of.progress.fed}, ${hung ?? 'it went on'}`,
-        );
-        expect(verdict.lost + verdict.doubled + (hung === undefined ? 0 : 1)).toBeGreaterThan(0);
-        await Promise.race([producer.disconnect(), Bun.sleep(1_000)]);
-      },
-      12 * MINUTES,
     );
   });
 }

@@ -6,12 +6,18 @@ import type { TopicRecord } from './topics.ts';
 
 /** So long without a record, and everything was read. */
 const QUIET_MS = 8_000;
+/** Enough for a topic that is read in a moment. */
+export const QUIET_MS_SMALL = 4_000;
 const LINE = /^Partition:(\d+)\tOffset:(\d+)\t([^\t]*)\t(.*)$/;
 
 /** Every record of a topic as it stands now, partition by partition, calendar messages left out. */
-export async function foreignRead(server: KafkaServer, topic: string): Promise<TopicRecord[]> {
+export async function foreignRead(
+  server: KafkaServer,
+  topic: string,
+  quietMs = QUIET_MS,
+): Promise<TopicRecord[]> {
   const words = ['--bootstrap-server', server.brokers, '--topic', topic, '--from-beginning'];
-  words.push('--isolation-level', 'read_committed', '--timeout-ms', String(QUIET_MS));
+  words.push('--isolation-level', 'read_committed', '--timeout-ms', String(quietMs));
   for (const what of ['partition', 'offset', 'key']) words.push('--formatter-property', `print.${what}=true`);
   // Its way to say that no more came is an exit code of 1.
   const text = await server.tool('consumer.ConsoleConsumer', words, [0, 1]);

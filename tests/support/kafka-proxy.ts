@@ -104,7 +104,7 @@ export class KafkaProxy {
     const asked = new Map<number, Fault>();
     const [requests, answers] = [new Frames(), new Frames()];
     let silent = false;
-    client.on('data', (bytes) => {
+    client.on('data', (bytes: Buffer) => {
       for (const frame of requests.add(bytes)) {
         const fault = this.#draw(frame.readInt16BE(4));
         if (fault === 'before') return void client.destroy();
@@ -112,7 +112,7 @@ export class KafkaProxy {
         if (!silent) broker.write(frame);
       }
     });
-    broker.on('data', (bytes) => {
+    broker.on('data', (bytes: Buffer) => {
       for (const frame of answers.add(bytes)) {
         const fault = asked.get(frame.readInt32BE(4));
         silent ||= fault === 'silent';
