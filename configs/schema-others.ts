@@ -149,6 +149,8 @@ export const runtime = z.strictObject({
       request_timeout_ms: wholePositive.min(1_000).default(10_000),
       layout_poll_ms: wholePositive.min(100).max(30_000).default(10_000),
       fetch_max_bytes: wholePositive.min(1_024).default(2_097_152),
+      fetch_min_bytes: wholePositive.default(1),
+      fetch_max_wait_ms: wholePositive.max(60_000).default(500),
     })
     .refine((of) => of.heartbeat_interval_ms * 3 <= of.session_timeout_ms, {
       message: 'heartbeat_interval_ms is above a third of session_timeout_ms',

@@ -52,6 +52,8 @@ export function openLog(config: Config, environment: Environment, { note, told }
     rebalanceMs: settings.rebalance_timeout_ms,
     transactionMs: settings.transaction_timeout_ms,
     fetchBytesMax: settings.fetch_max_bytes,
+    fetchBytesMin: settings.fetch_min_bytes,
+    fetchWaitMsMax: settings.fetch_max_wait_ms,
     valueBytesMax: OUTPUT_BYTES_MAX,
     nowMs: systemClock.nowMs,
     layoutPollMs: settings.layout_poll_ms,

@@ -195,6 +195,7 @@ function partsOf(
         partitions: runtime.log.partitions,
         max_poll_records: runtime.log.max_poll_records,
         sink_records_max: runtime.log.sink_records_max,
+        kafka: environment.kafka === null ? null : runtime.kafka,
         pool_size: projection.clickhouse.pool_size,
         data_dir: environment.dataDir,
         clickhouse: clickhouse.kind === 'embedded' ? 'embedded' : new URL(clickhouse.url).host,

@@ -16,6 +16,15 @@ const LATEST = -1;
 export interface Fetched extends Decoded {
   /** Records before this are decided: committed or aborted. */
   readonly stableEnd: number;
+  /** As the broker sent it. */
+  readonly bytes: number;
+}
+
+export interface FetchBounds {
+  readonly bytesMax: number;
+  /** Less is left to wait for more, but not longer than `waitMsMax`. */
+  readonly bytesMin: number;
+  readonly waitMsMax: number;
 }
 
 interface Answer {
@@ -44,14 +53,37 @@ export async function fetchPartition(
       const end = await offsetOf(cluster, of, LATEST);
       if (offset > end) throw new Error(`offset ${offset} is behind the end ${end}: records were lost`);
       overtaken(first);
-      return { runs: [], nextOffset: first, stableEnd: end };
+      return { runs: [], nextOffset: first, stableEnd: end, bytes: 0 };
     }
     throwIfFailed(answer.errorCode);
-    const { stableEnd } = answer;
-    return { ...decodeBatches(answer.bytes, answer.aborted, offset), stableEnd };
+    const { stableEnd, bytes } = answer;
+    return { ...decodeBatches(bytes, answer.aborted, offset), stableEnd, bytes: bytes.length };
   });
 }
 
+/**
+ * As `fetchPartition`, when there is enough to read, or has been something for long enough. It waits here and
+ * not at the broker, where it would hold up the other partitions of the connection. `wanted`: false ends the
+ * wait.
+ */
+export async function fetchEnough(
+  cluster: KafkaCluster,
+  of: TopicPartition,
+  offset: number,
+  { bytesMax, bytesMin, waitMsMax }: FetchBounds,
+  overtaken: (first: number) => void,
+  wanted: () => boolean,
+): Promise<Fetched> {
+  const deadline = performance.now() + waitMsMax;
+  for (;;) {
+    const fetched = await fetchPartition(cluster, of, offset, bytesMax, overtaken);
+    const isEnough = fetched.runs.length === 0 || fetched.bytes >= Math.min(bytesMin, bytesMax);
+    if (isEnough || performance.now() >= deadline || !wanted()) return fetched;
+    await Bun.sleep(LOOK_MS);
+  }
+}
+
+const LOOK_MS = 20;
 const OUT_OF_RANGE = 1;
 
 function fetchRequest(of: TopicPartition, offset: number, bytesMax: number): Request<Answer> {

@@ -21,6 +21,8 @@ export interface KafkaMemberOptions {
   readonly heartbeatMs: number;
   readonly rebalanceMs: number;
   readonly fetchBytesMax: number;
+  readonly fetchBytesMin: number;
+  readonly fetchWaitMsMax: number;
   readonly transactions: TransactionOptions;
   readonly outputs: Outputs;
   readonly layouts: Layouts;
@@ -175,12 +177,13 @@ export class KafkaMember implements Member {
 
   #slotPorts(): SlotPorts {
     const { group, transactions, layouts, fetchBytesMax, committed, note } = this.#options;
+    const { fetchBytesMin: bytesMin, fetchWaitMsMax: waitMsMax } = this.#options;
     return {
       cluster: this.#cluster,
       group,
       layouts,
       transactions,
-      fetchBytesMax,
+      fetch: { bytesMax: fetchBytesMax, bytesMin, waitMsMax },
       committed,
       note,
       counted: (slot) => this.#counted(slot),

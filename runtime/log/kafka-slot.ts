@@ -8,7 +8,7 @@
 
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { asKafkaFault, errorType, FENCED } from './kafka-fault.ts';
-import { fetchPartition, firstOffset } from './kafka-fetch.ts';
+import { type FetchBounds, fetchEnough, firstOffset } from './kafka-fetch.ts';
 import type { Layouts } from './kafka-layouts.ts';
 import { committedOffset } from './kafka-offsets.ts';
 import { apart, batchOver, type Decoded } from './kafka-records.ts';
@@ -20,7 +20,7 @@ export interface SlotPorts {
   readonly group: string;
   readonly transactions: TransactionOptions;
   readonly layouts: Layouts;
-  readonly fetchBytesMax: number;
+  readonly fetch: FetchBounds;
   /** Whether the group still counts us in; waits for the assignment when it is being made. */
   readonly counted: (slot: Slot) => Promise<boolean>;
   /** Moves the offset without a transaction, past what holds no records; refused to who is not a member. */
@@ -206,12 +206,14 @@ export class Slot {
 
   /** False: there is nothing to read now. */
   async #fetch(): Promise<boolean> {
-    const { cluster, fetchBytesMax, note } = this.#ports;
+    const { cluster, fetch, note } = this.#ports;
     const from = this.#position ?? this.#offset;
+    const reads = this.#reads;
     this.#position = from;
-    const decoded = await fetchPartition(cluster, this.of, from, fetchBytesMax, (first) =>
-      note(`retention has overtaken ${this.place}: ${first - from} offsets from ${from} on are gone`),
-    );
+    const overtaken = (first: number): void =>
+      note(`retention has overtaken ${this.place}: ${first - from} offsets from ${from} on are gone`);
+    const wanted = () => this.#position === from && this.#reads === reads && !this.closed;
+    const decoded = await fetchEnough(cluster, this.of, from, fetch, overtaken, wanted);
     if (this.#position !== from) return true;
     if (decoded.runs.length > 0) this.#hold(apart(decoded));
     else if (decoded.nextOffset > from) await this.#skip(from, decoded.nextOffset);

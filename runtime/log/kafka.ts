@@ -48,6 +48,9 @@ export interface KafkaLogOptions {
   /** A transaction open for longer is ended by its coordinator. */
   readonly transactionMs: number;
   readonly fetchBytesMax: number;
+  /** Less than this is left to wait for more, but not longer than `fetchWaitMsMax`. */
+  readonly fetchBytesMin: number;
+  readonly fetchWaitMsMax: number;
   readonly valueBytesMax: number;
   readonly nowMs: () => number;
   /** Partitions that were added are noticed within this. */

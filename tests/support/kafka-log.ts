@@ -19,6 +19,8 @@ export function kafkaOptions(brokers: string, more: Partial<KafkaLogOptions> = {
     rebalanceMs: 10_000,
     transactionMs: 20_000,
     fetchBytesMax: 1024 * 1024,
+    fetchBytesMin: 1,
+    fetchWaitMsMax: 500,
     valueBytesMax: 1_000_000,
     nowMs: Date.now,
     layoutPollMs: 500,

@@ -76,6 +76,8 @@ export interface KafkaOptions {
 
 export interface KafkaNode {
   readonly port: number;
+  /** Where its topics are. */
+  readonly data: string;
   readonly pid: number | null;
   kill(): Promise<void>;
   /** Starts it again on its data; resolves when it answers. */
@@ -189,6 +191,7 @@ function node(home: string, file: string, port: number, classpath: string) {
   const output = join(home, 'output.log');
   return {
     port,
+    data: join(home, 'data'),
     get pid(): number | null {
       return child?.pid ?? null;
     },
