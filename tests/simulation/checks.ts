@@ -24,7 +24,7 @@ interface Found {
   readonly text: string;
 }
 
-/** Records of a topic, calendar messages and barriers left out. */
+/** Records of a topic, without calendars and barriers. */
 function* stored({ store }: Simulation, topic: string): Iterable<Found> {
   for (let partition = 0; partition < store.spec(topic).partitions; partition += 1) {
     for (const [offset, entry] of store.entries({ topic, partition }).entries()) {

@@ -17,6 +17,7 @@ import type { Log } from '../../runtime/log/log.ts';
 import { runtimePolicy } from '../../runtime/options.ts';
 import { Pipeline } from '../../runtime/pipeline.ts';
 import { prepare } from '../../runtime/startup.ts';
+import type { RecordEvent } from '../../runtime/views.ts';
 import type { ClickHouse } from '../../sinks/clickhouse.ts';
 import { silverTicks } from '../../sinks/queries.ts';
 
@@ -26,6 +27,8 @@ export interface BenchOptions {
   readonly log?: Log;
   /** A ClickHouse that runs already; unset: the embedded one in `dir`. */
   readonly clickhouseUrl?: string;
+  /** Hears every event; unset: nobody. */
+  readonly record?: RecordEvent;
   /** Records of one batch of a stage; unset: as shipped. */
   readonly batchMax?: number;
   /** Records of one batch for the sink; unset: as shipped. */
@@ -57,7 +60,8 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
   const { batchMax = shipped.batchRecordsMax, sinkMax = shipped.sinkRecordsMax } = options;
   const policy = { ...shipped, batchRecordsMax: batchMax, sinkRecordsMax: sinkMax };
   const log = options.log ?? openEmbeddedLog({ dir: join(dir, 'log'), nowMs: systemClock.nowMs });
-  const ports = { clock: systemClock, draw: systemDraw, record: () => {} };
+  const { record = () => {} } = options;
+  const ports = { clock: systemClock, draw: systemDraw, record };
   const { environment } = config;
   const settings = { environment, poolSize: 10, timeoutMs: 30_000, backoff: policy.backoff };
   const database = await Database.open(ports, settings);

@@ -10,7 +10,7 @@ const QUIET_MS = 8_000;
 export const QUIET_MS_SMALL = 4_000;
 const LINE = /^Partition:(\d+)\tOffset:(\d+)\t([^\t]*)\t(.*)$/;
 
-/** Every record of a topic as it stands now, partition by partition, calendar messages left out. */
+/** Every record of a topic as it stands now, partition by partition, without calendars and barriers. */
 export async function foreignRead(
   server: KafkaServer,
   topic: string,
@@ -26,7 +26,7 @@ export async function foreignRead(
     const [, partition, offset, key = '', json = ''] = LINE.exec(line) ?? [];
     if (partition === undefined) continue;
     const value: TopicRecord['value'] = JSON.parse(json);
-    if (value.data_type === 'calendar') continue;
+    if (key.startsWith('~')) continue;
     found.push({ topic, partition: Number(partition), offset: Number(offset), key, value });
   }
   return found.sort((a, b) => a.partition - b.partition || a.offset - b.offset);

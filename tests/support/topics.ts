@@ -16,7 +16,7 @@ export interface TopicRecord {
 
 const READ_MAX = 5_000;
 
-/** Every record of a topic, partition by partition in offset order, calendar messages left out. */
+/** Every record of a topic, partition by partition in offset order, without calendars and barriers. */
 export async function readTopic(log: Log, topic: string): Promise<TopicRecord[]> {
   const decoder = new TextDecoder();
   const specs = await log.topics();
@@ -32,7 +32,7 @@ export async function readTopic(log: Log, topic: string): Promise<TopicRecord[]>
       for (let n = 0; n < batch.count; n += 1) {
         const value: TopicRecord['value'] = JSON.parse(decoder.decode(batch.value(n)));
         const record = { topic, partition, offset: batch.offset(n), key: batch.key(n), value };
-        if (value.data_type !== 'calendar') out.push(record);
+        if (!record.key.startsWith('~')) out.push(record);
       }
       from = batch.nextOffset;
     }
