@@ -18,7 +18,7 @@ import { intervalMsOf, merge } from './coverage.ts';
 import { open } from './packed-coverage.ts';
 import { type Fetched, type Ledger, type Pending, runOf, waitOf } from './pending.ts';
 import { type Choice, type FeedSettings, nextAsk, stateOf, type Wanted, type WindowState } from './plan.ts';
-import type { Run } from './run.ts';
+import { isGood, type Run } from './run.ts';
 import { settle } from './settle.ts';
 import { type MemoryPolicy, tidy } from './tidy.ts';
 
@@ -250,14 +250,13 @@ function appended(policy: FeedPolicy, state: FeedState, nowMs: number): FeedStep
   const kept = { ...state, windows, append: null };
   const { run } = append;
   if (run === null) return appendNext(policy, kept, nowMs);
-  const isGood = run.outcome === 'response' || run.outcome === 'partial' || run.outcome === 'no_data';
   const idle: FeedState = {
     ...kept,
     phase: 'idle',
     pending: null,
     seq: state.seq + 1,
     lastRun: run,
-    lastSuccessMs: isGood ? nowMs : state.lastSuccessMs,
+    lastSuccessMs: isGood(run) ? nowMs : state.lastSuccessMs,
   };
   const next = look(policy, idle, nowMs);
   return { state: next.state, effects: [{ kind: 'settled', run, choice: pending.choice }, ...next.effects] };

@@ -31,7 +31,7 @@ export interface WindowState {
   readonly notBeforeMs: number;
   /** The last request settled nothing: until `notBeforeMs` not even what is newly published is asked for. */
   readonly unsettled: boolean;
-  /** When an answer last settled what there is: a response, no data, past retention, invalid; 0: never. */
+  /** When an answer last settled what there is: a response, no data, past retention; 0: never. */
   readonly concludedMs: number;
   /** Corrections looked for so far. */
   readonly corrections: number;

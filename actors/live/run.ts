@@ -29,6 +29,11 @@ export interface Run {
   readonly error: string | null;
 }
 
+/** The operator answered: with prices, or that there are none. */
+export function isGood({ outcome }: Run): boolean {
+  return outcome === 'response' || outcome === 'partial' || outcome === 'no_data';
+}
+
 const ERROR_CHARS_MAX = 300;
 
 export function shortError(text: string): string {

@@ -8,7 +8,7 @@ import { intervalMsOf, type Merged, merge } from './coverage.ts';
 import type { OutcomeKind } from './outcome.ts';
 import { type Choice, type FeedSettings, missingNow, type WindowState } from './plan.ts';
 
-const SETTLING: ReadonlySet<OutcomeKind> = new Set(['response', 'no_data', 'past_retention', 'invalid']);
+const SETTLING: ReadonlySet<OutcomeKind> = new Set(['response', 'no_data', 'past_retention']);
 
 export interface Settled {
   readonly state: WindowState;

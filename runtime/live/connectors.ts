@@ -2,13 +2,14 @@
 // reason that is remembered, asked to look now, told of backfills; all of it live, on the log and an event.
 
 import type { MarketSpec } from '../../actors/domain/market.ts';
+import { missedWindows } from '../../actors/live/catch-up.ts';
 import type { FeedSettings } from '../../actors/live/plan.ts';
-import type { Run } from '../../actors/live/run.ts';
+import { isGood, type Run } from '../../actors/live/run.ts';
 import { type Address, branch } from '../host.ts';
 import type { Feeding, Intake } from '../intake.ts';
 import { writerOf } from '../raw-outputs.ts';
 import type { BackfillWish } from '../views.ts';
-import { type BackfillJob, type Progress, progressOf, wantedOf } from './backfill.ts';
+import { BACKFILL_DAYS_MAX, type BackfillJob, type Progress, progressOf, wantedOf } from './backfill.ts';
 import { LiveFeed } from './live-feed.ts';
 import type { RequestParts } from './request.ts';
 import type { ConnectorPlan } from './settings.ts';
@@ -36,6 +37,7 @@ export class Connectors {
   readonly #connectors = new Map<string, Connector>();
   #jobs: readonly BackfillJob[] = [];
   #started = false;
+  readonly #finishing = new Set<string>();
 
   constructor(parts: ConnectorsParts) {
     this.#parts = parts;
@@ -63,6 +65,7 @@ export class Connectors {
     }
     this.#jobs = jobs.sort((a, b) => a.createdMs - b.createdMs);
     for (const feed of this.#feeds()) await feed.start();
+    for (const job of jobs) if (job.status === 'running') this.#finish(job);
     this.#started = true;
   }
 
@@ -139,6 +142,8 @@ export class Connectors {
     };
     await this.#keep(job);
     this.#event(`${wish.market}:${wish.run}`, `backfill ${wish.from} to ${wish.to}`, `started as ${id}`);
+    // All of it may be there already.
+    this.#finish(job);
     return job;
   }
 
@@ -200,26 +205,49 @@ export class Connectors {
       parent,
       jobs: (settings) => this.#running(settings),
       enabled: () => this.find(plan.name)?.state.enabled ?? plan.enabled,
-      settled: (run) => {
+      settled: (run, goodMs) => {
         this.#parts.ran(market, run);
-        this.#settled(made);
+        for (const job of this.#running(made.settings)) this.#finish(job);
+        if (isGood(run) && goodMs > 0) this.#catchUp(made, goodMs);
       },
     });
     return made;
   }
 
-  /** Jobs that this answer finished. */
-  #settled(feed: LiveFeed): void {
-    for (const job of this.#running(feed.settings)) {
-      const { windows, done } = this.progress(job);
-      if (done < windows) continue;
-      this.#keep({ ...job, status: 'done' }).then(
-        () => this.#event(`${job.market}:${job.run}`, `backfill ${job.from} to ${job.to}`, `done: ${job.id}`),
-        // Found done again after the next answer, or the next start.
-        (error: unknown) =>
-          this.#event(`${job.market}:${job.run}`, String(error), 'backfill not noted as done'),
-      );
-    }
+  /** A job is over with its last window; found out again after the next answer or start. */
+  #finish(job: BackfillJob): void {
+    const { windows, done } = this.progress(job);
+    if (done < windows || this.#finishing.has(job.id)) return;
+    this.#finishing.add(job.id);
+    const actor = `${job.market}:${job.run}`;
+    this.#keep({ ...job, status: 'done' })
+      .then(
+        () => this.#event(actor, `backfill ${job.from} to ${job.to}`, `done: ${job.id}`),
+        (error: unknown) => this.#event(actor, String(error), 'backfill not noted as done'),
+      )
+      .finally(() => this.#finishing.delete(job.id));
+  }
+
+  /** What a feed missed while it could not ask, and follows no longer, is a backfill. */
+  #catchUp({ settings, state }: LiveFeed, goodMs: number): void {
+    const nowMs = this.#parts.intake.clock.nowMs();
+    const missed = missedWindows(settings, state.windows, goodMs, nowMs, BACKFILL_DAYS_MAX);
+    const [first] = missed;
+    const last = missed.at(-1);
+    if (first === undefined || last === undefined) return;
+    const wish = { from: first.date, to: last.date, onlyMissing: true };
+    if (this.#running(settings).some((job) => job.from <= wish.from && job.to >= wish.to)) return;
+    const { market } = settings.market;
+    const { run } = settings.source;
+    const since = new Date(goodMs).toISOString();
+    this.#event(
+      `${market}:${run}`,
+      `no good answer since ${since}`,
+      `${missed.length} windows are backfilled`,
+    );
+    this.backfill({ ...wish, market, run }).catch((error: unknown) =>
+      this.#event(`${market}:${run}`, String(error), 'the backfill is not started: see /completeness'),
+    );
   }
 
   #event(actor: string, cause: string, decision: string): void {

@@ -11,9 +11,9 @@ import {
   feedBehaviour,
   feedStart,
 } from '../../actors/live/feed-actor.ts';
-import type { Choice, FeedSettings } from '../../actors/live/plan.ts';
+import type { Choice, FeedSettings, WindowState } from '../../actors/live/plan.ts';
 import { horizon } from '../../actors/live/publication.ts';
-import type { Run } from '../../actors/live/run.ts';
+import { isGood, type Run } from '../../actors/live/run.ts';
 import { addRestart, NO_RESTARTS, type RestartPolicy } from '../../actors/supervision.ts';
 import type { Address } from '../host.ts';
 import type { Feeding, Intake } from '../intake.ts';
@@ -52,7 +52,8 @@ export interface LiveFeedParts {
   /** Backfills that are under way. */
   readonly jobs: (settings: FeedSettings) => readonly BackfillJob[];
   readonly enabled: () => boolean;
-  readonly settled: (run: Run) => void;
+  /** `goodMs`: its last good answer before this one; 0: none is known. */
+  readonly settled: (run: Run, goodMs: number) => void;
 }
 
 export class LiveFeed implements Feeding {
@@ -69,6 +70,7 @@ export class LiveFeed implements Feeding {
   #crashes = NO_RESTARTS;
   #cancelWake: () => void = () => {};
   #broken: string | null = null;
+  #goodMs = 0;
 
   constructor(parts: LiveFeedParts) {
     const { connector, feed } = parts;
@@ -113,6 +115,7 @@ export class LiveFeed implements Feeding {
     this.#calendar.restore(stored);
     this.runs.splice(0, this.runs.length, ...readRuns(stored, this.#key));
     const initial = this.#initial(stored);
+    this.#goodMs = lastGoodMs(initial.windows.values());
     this.#spawn(initial);
     const { source, calendar, nodes, daysBack } = this.settings;
     this.#calendar.look(initial.windows, horizon(source, calendar, nodes, daysBack, clock.nowMs()));
@@ -264,7 +267,9 @@ export class LiveFeed implements Feeding {
       this.#event(told.kind, told.cause, told.decision, null);
     }
     this.#calendar.look(this.#state.windows, [choice.window]);
-    this.#parts.settled(run);
+    const goodMs = this.#goodMs;
+    if (isGood(run)) this.#goodMs = run.endedMs;
+    this.#parts.settled(run, goodMs);
   }
 
   #event(
@@ -276,4 +281,13 @@ export class LiveFeed implements Feeding {
     const about = { service: 'connectors', actor: this.path, cause, decision, budget_left: budget };
     this.#parts.intake.record({ kind, ...about });
   }
+}
+
+/** When a window was last answered with prices, or with there being none. */
+function lastGoodMs(windows: Iterable<WindowState>): number {
+  let lastMs = 0;
+  for (const { outcome, concludedMs } of windows) {
+    if (outcome === 'response' || outcome === 'no_data') lastMs = Math.max(lastMs, concludedMs);
+  }
+  return lastMs;
 }

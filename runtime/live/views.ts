@@ -7,7 +7,7 @@ import { circuit, opensMs } from '../../actors/live/breaker.ts';
 import { intervalMsOf, missing } from '../../actors/live/coverage.ts';
 import { stateOf } from '../../actors/live/plan.ts';
 import { publishedMs } from '../../actors/live/publication.ts';
-import type { Run } from '../../actors/live/run.ts';
+import { isGood, type Run } from '../../actors/live/run.ts';
 import type { Json } from '../views.ts';
 import type { BackfillJob } from './backfill.ts';
 import type { Connector, Connectors } from './connectors.ts';
@@ -153,7 +153,7 @@ function lastGood({ feeds }: Connector): string | null {
 }
 
 function goodRun(feed: LiveFeed): Run | undefined {
-  return feed.runs.findLast((run) => ['response', 'partial', 'no_data'].includes(run.outcome));
+  return feed.runs.findLast(isGood);
 }
 
 /** What of an operating day is on the log, feed by feed; null when the market has no such day. */

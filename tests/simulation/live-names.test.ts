@@ -3,43 +3,19 @@
 // topics hold.
 
 import { expect, test } from 'bun:test';
-import { caiso } from '../../actors/feeds/caiso.ts';
 import { findFeed, markets, sources } from '../../actors/feeds/markets.ts';
-import type { ConnectorPlan } from '../../runtime/live/settings.ts';
 import { storedCursors } from '../../runtime/raw-outputs.ts';
 import { rawTopic, topicSpecs } from '../../runtime/services.ts';
 import { Oasis } from '../support/operators/oasis.ts';
 import { seedOf } from '../support/random.ts';
 import { temporaryDirs } from '../support/temporary.ts';
+import { plan } from './live-plan.ts';
 import { kept, liveProcess } from './live-process.ts';
 import { SimulatedStore } from './simulated-store.ts';
 import { World } from './world.ts';
 
 const HOUR = 3_600_000;
 const START = Date.parse('2026-10-20T18:00:00Z');
-const NODE = 'TH_SP15_GEN-APND';
-
-function plan(name: string, source: string): ConnectorPlan {
-  const found = sources.find((each) => each.name === source);
-  if (found === undefined) throw new Error(source);
-  return {
-    name,
-    market: caiso,
-    description: '',
-    enabled: true,
-    bases: { oasis: 'https://oasis.example/oasisapi' },
-    origins: new Set(['https://oasis.example']),
-    privateAddresses: false,
-    requestIntervalMs: 5_000,
-    timeoutMs: 120_000,
-    bytesMax: 1e9,
-    retry: { initialMs: 60_000, maxMs: HOUR, jitter: 0.2 },
-    historyDays: 400,
-    breaker: { threshold: 5, pauseMs: 60_000, pauseMsMax: 600_000 },
-    feeds: [{ name: 'prices', source: found, nodes: [NODE], daysBack: 3 }],
-  };
-}
-
 const DAM = plan('caiso', 'caiso.dam');
 const RTPD = plan('caiso-rt', 'caiso.rtpd');
 
