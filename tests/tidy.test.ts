@@ -177,4 +177,4 @@ test('the tree has no finding', () => {
   const found = findings(readTree(resolve(import.meta.dir, '..')));
   for (const one of found) console.error(`${one.path}:${one.line} ${one.rule}: ${one.message}`);
   expect(found).toHaveLength(0);
-});
+}, 60_000);
