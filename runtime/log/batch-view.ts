@@ -1,7 +1,24 @@
 // One batch over several stored ones, as the port shows it: no record is an object, no byte is copied.
 
 import type { Batch, Piece, TopicPartition } from './log.ts';
-import type { Opened } from './stored-batch.ts';
+import type { Opened, StoredBatch } from './stored-batch.ts';
+
+/** What a view is made of, without functions: it can be sent to another thread and be a view there. */
+export interface StoredView {
+  readonly of: TopicPartition;
+  readonly stored: readonly Omit<StoredBatch, 'checksum'>[];
+  readonly skip: number;
+  readonly recordsMax: number;
+}
+
+const made = new WeakMap<Batch, () => StoredView>();
+
+/** Throws for a batch that is no view of stored ones. */
+export function storedView(batch: Batch): StoredView {
+  const view = made.get(batch);
+  if (view === undefined) throw new Error(`records of ${batch.topic} do not stand in this process`);
+  return view();
+}
 
 /**
  * One batch over several stored ones; `skip` records of the first are left out, and at most `recordsMax`
@@ -35,7 +52,7 @@ export function batchView(
     const { from, at } = place(index);
     return from.baseOffset + at;
   };
-  return {
+  const view: Batch = {
     ...of,
     count,
     nextOffset: offset(count - 1) + 1,
@@ -60,4 +77,7 @@ export function batchView(
       return pieces;
     },
   };
+  const at = { topic: of.topic, partition: of.partition };
+  made.set(view, () => ({ of: at, stored: opened.map((each) => each.stored), skip, recordsMax }));
+  return view;
 }

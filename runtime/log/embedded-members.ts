@@ -1,6 +1,7 @@
-// Consumer groups of the embedded log: who owns which partition. Members live in this process, so an
-// assignment is a sorted split, and a member that left or was split away is fenced by its seat.
+// Consumer groups of the embedded log: who owns which partition. Members live in this process, so a change
+// is split anew at once, by the workers' names; a member that left or was split away is fenced by its seat.
 
+import { assignPartitions } from './assigner.ts';
 import type { TopicPartition } from './log.ts';
 
 type Listener = (partitions: readonly TopicPartition[], generation: number) => void;
@@ -18,6 +19,8 @@ export interface Seat {
 }
 
 interface Chair {
+  /** Of one worker there is one chair in a group. */
+  readonly worker: string;
   listener: Listener | null;
   owned: ReadonlyMap<string, number>;
   /** Generation of the tenure whose state was read last; of the first one, unread. */
@@ -37,10 +40,23 @@ export class Assignments {
   readonly #tables = new Map<string, Table>();
 
   /** A new member of the group; partitions are split anew, and every member hears of it. */
-  join<M>(group: string, partitions: readonly TopicPartition[], make: (seat: Seat) => M): M {
+  join<M>(
+    group: string,
+    partitions: readonly TopicPartition[],
+    worker: string | undefined,
+    make: (seat: Seat) => M,
+  ): M {
     const table = this.#tables.get(group) ?? { partitions, chairs: [], generation: 0 };
     this.#tables.set(group, table);
-    const chair: Chair = { listener: null, owned: new Map(), adopted: new Map(), partitions: [] };
+    const name = worker ?? freeName(table);
+    if (table.chairs.some((each) => each.worker === name)) throw new Error(`${name} is in ${group} already`);
+    const chair: Chair = {
+      worker: name,
+      listener: null,
+      owned: new Map(),
+      adopted: new Map(),
+      partitions: [],
+    };
     table.chairs.push(chair);
     this.#split(table);
     return make({
@@ -90,8 +106,11 @@ export class Assignments {
 
   #split(table: Table): void {
     table.generation += 1;
-    for (const [n, chair] of table.chairs.entries()) {
-      chair.partitions = table.partitions.filter((_, at) => at % table.chairs.length === n);
+    const names = table.chairs.map((each) => each.worker);
+    const count = Math.max(0, ...table.partitions.map((each) => each.partition + 1));
+    const owners = names.length === 0 ? [] : assignPartitions(names, count);
+    for (const chair of table.chairs) {
+      chair.partitions = table.partitions.filter(({ partition }) => owners[partition] === chair.worker);
       const before = chair.owned;
       const since = (key: string) => [key, before.get(key) ?? table.generation] as const;
       chair.owned = new Map(chair.partitions.map((of) => since(keyOf(of))));
@@ -99,4 +118,10 @@ export class Assignments {
     }
     for (const chair of table.chairs) chair.listener?.(chair.partitions, table.generation);
   }
+}
+
+function freeName({ chairs }: Table): string {
+  let n = 1;
+  while (chairs.some((each) => each.worker === `member ${n}`)) n += 1;
+  return `member ${n}`;
 }

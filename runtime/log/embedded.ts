@@ -4,7 +4,7 @@
 
 import { barrierValue, grown, LAYOUT_KEY, type Layout } from '../../actors/layout.ts';
 import { Appender, type Cut, PARTITIONS_MAX, type Topic } from './embedded-append.ts';
-import { Assignments } from './embedded-members.ts';
+import { Assignments, type Seat } from './embedded-members.ts';
 import { Reader } from './embedded-reader.ts';
 import { openStore, type Store } from './embedded-store.ts';
 import type {
@@ -105,13 +105,13 @@ class EmbeddedLog implements Log {
     this.#waiters.wake(new Set([topic]));
   }
 
-  async join(group: string, topics: readonly string[]): Promise<Member> {
+  async join(group: string, topics: readonly string[], worker?: string): Promise<Member> {
     const partitions = topics.flatMap((topic) => {
       const { partitions: count } = this.#topic(topic);
       return Array.from({ length: count }, (_, partition) => ({ topic, partition }));
     });
     this.#subscribe(group, partitions);
-    return this.#assignments.join(group, partitions, (seat) => this.#member(group, seat));
+    return this.#assignments.join(group, partitions, worker, (seat) => this.#member(group, seat));
   }
 
   async append(writer: string, outputs: readonly Outgoing[], state: readonly StateChange[]): Promise<void> {
@@ -181,7 +181,7 @@ class EmbeddedLog implements Log {
     this.#store.close();
   }
 
-  #member(group: string, seat: Parameters<Parameters<Assignments['join']>[2]>[0]): Member {
+  #member(group: string, seat: Seat): Member {
     const positions = new Map<number, number>();
     return {
       group,

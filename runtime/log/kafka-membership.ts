@@ -5,7 +5,7 @@
 //      ▲                        └─▶ forgotten by the coordinator: everything is lost, joining as somebody new
 //      └── any failure, after a pause
 
-import { assignPartitions } from './kafka-assigner.ts';
+import { assignPartitions } from './assigner.ts';
 import { BytesReader, BytesWriter } from './kafka-bytes.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { asKafkaFault, errorType } from './kafka-fault.ts';

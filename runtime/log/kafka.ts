@@ -156,11 +156,11 @@ class KafkaLog implements Log {
     return specs.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  join(group: string, topics: readonly string[]): Promise<Member> {
-    return this.#patiently(() => this.#join(group, topics));
+  join(group: string, topics: readonly string[], worker?: string): Promise<Member> {
+    return this.#patiently(() => this.#join(group, topics, worker));
   }
 
-  async #join(group: string, topics: readonly string[]): Promise<Member> {
+  async #join(group: string, topics: readonly string[], of?: string): Promise<Member> {
     const counts = await Promise.all(topics.map((topic) => this.#partitions(topic)));
     const changelog = {
       name: changelogTopic(group),
@@ -169,7 +169,8 @@ class KafkaLog implements Log {
       compacted: true,
     };
     await createTopics(this.#cluster, [changelog], this.#options.topics);
-    const { connection, worker, nowMs } = this.#options;
+    const { connection, nowMs } = this.#options;
+    const worker = of === undefined ? this.#options.worker : `${this.#options.worker}/${of}`;
     const others = [...this.#members.values()].filter((each) => each.group === group).length;
     const member = new KafkaMember(new KafkaCluster(connection), new KafkaCluster(connection), {
       ...this.#options,

@@ -91,7 +91,11 @@ export interface Log {
    * and no record of a declared writer stands behind it by the layout of before.
    */
   increase(topic: string, partitions: number): Promise<void>;
-  join(group: string, topics: readonly string[]): Promise<Member>;
+  /**
+   * `worker`: which worker of this process joins; partition p of every group goes to the same one. Unset: the
+   * process as such.
+   */
+  join(group: string, topics: readonly string[], worker?: string): Promise<Member>;
   /**
    * A transaction without input, for writers that keep a cursor of their own (connectors): outputs and state
    * of `writer` become visible together.

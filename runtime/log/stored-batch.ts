@@ -48,7 +48,7 @@ export class Opened {
   readonly baseOffset: number;
   readonly count: number;
   readonly appendedMs: number;
-  readonly #stored: Omit<StoredBatch, 'checksum'>;
+  readonly stored: Omit<StoredBatch, 'checksum'>;
   readonly #places: Uint32Array;
   readonly #keys: Uint8Array;
   readonly #runs: number;
@@ -62,7 +62,7 @@ export class Opened {
     this.baseOffset = baseOffset;
     this.count = count;
     this.appendedMs = appendedMs;
-    this.#stored = stored;
+    this.stored = stored;
     this.#plain = plain;
     // 32-bit numbers must stand at a multiple of four; a copy does.
     const index = stored.index.byteOffset % 4 === 0 ? stored.index : stored.index.slice();
@@ -73,12 +73,12 @@ export class Opened {
 
   /** Bytes that are held for it. */
   get bytesHeld(): number {
-    return this.#stored.bytes.length + this.#stored.index.length * 2 + (this.#plain?.length ?? 0);
+    return this.stored.bytes.length + this.stored.index.length * 2 + (this.#plain?.length ?? 0);
   }
 
   /** For one reader: what it unpacks goes with it, and is not held here. */
   forReader(): Opened {
-    return this.#plain === null ? new Opened(this.#stored, null) : this;
+    return this.#plain === null ? new Opened(this.stored, null) : this;
   }
 
   key(at: number): string {
@@ -93,13 +93,13 @@ export class Opened {
   }
 
   lines(from: number, to: number): Piece {
-    const { bytes, codec } = this.#stored;
+    const { bytes, codec } = this.stored;
     if (codec === ZSTD && from === 0 && to === this.count) return { bytes, zstd: true };
     return { bytes: this.#text().subarray(this.#end(from - 1), this.#end(to - 1)), zstd: false };
   }
 
   #text(): Uint8Array {
-    const { bytes, codec } = this.#stored;
+    const { bytes, codec } = this.stored;
     this.#plain ??= codec === ZSTD ? Bun.zstdDecompressSync(bytes) : bytes;
     return this.#plain;
   }

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { assignPartitions } from '../../../../runtime/log/kafka-assigner.ts';
+import { assignPartitions } from '../../../../runtime/log/assigner.ts';
 
 const workers = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: 9 });
 const partitions = fc.integer({ min: 0, max: 40 });
