@@ -10,19 +10,27 @@ export interface Grant {
   readonly endMs: number;
 }
 
+/** A tenth of the interval, rounded up. */
+function marginMs(intervalMs: number): number {
+  return Math.ceil(intervalMs / 10);
+}
+
 /**
- * A request leaves within the first tenth of its cell. Cells are a tenth longer than the interval, so that
- * two of them in a row are never closer than the interval.
+ * A request leaves within the first margin of its cell. A cell is the interval and two margins long: one for
+ * the leaving, so that requests of two cells in a row leave an interval and a margin apart, and one for the
+ * way, so that the later one may also be a margin faster than the earlier and still not arrive too soon.
  */
 export function grantAt(cell: number, intervalMs: number): Grant {
-  const marginMs = Math.ceil(intervalMs / 10);
-  const lengthMs = intervalMs + marginMs;
-  return { cell, startMs: cell * lengthMs, endMs: cell * lengthMs + marginMs };
+  const startMs = cell * lengthMs(intervalMs);
+  return { cell, startMs, endMs: startMs + marginMs(intervalMs) };
+}
+
+function lengthMs(intervalMs: number): number {
+  return intervalMs + 2 * marginMs(intervalMs);
 }
 
 /** The first cell whose request can still leave at `nowMs` or later. */
 export function firstCell(nowMs: number, intervalMs: number): number {
-  const lengthMs = intervalMs + Math.ceil(intervalMs / 10);
-  const cell = Math.floor(nowMs / lengthMs);
+  const cell = Math.floor(nowMs / lengthMs(intervalMs));
   return nowMs < grantAt(cell, intervalMs).endMs ? cell : cell + 1;
 }

@@ -1,8 +1,6 @@
 // The live connectors of this process over the real ways out: the system's network, and turns that all
 // processes of the machine share. They begin when the pipeline stands, and wait for a log that is away.
 
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { systemClock } from '../clock.ts';
 import type { Intake } from '../intake.ts';
 import { LogFault } from '../log/log-fault.ts';
@@ -10,11 +8,9 @@ import { REGISTRY } from '../startup.ts';
 import type { ConnectorTelemetry } from '../telemetry.ts';
 import { Connectors } from './connectors.ts';
 import { systemFetch } from './fetch.ts';
-import { hostLimiter } from './host-limiter.ts';
+import { machineLimiter } from './host-limiter.ts';
 import type { ConnectorPlan } from './settings.ts';
 
-/** Shared by every process of this machine, whatever its data directory. */
-export const TURNS = join(tmpdir(), 'carbon-ingestion-turns');
 const AGAIN_MS = 1_000;
 
 export function openConnectors(
@@ -31,7 +27,7 @@ export function openConnectors(
     requests: {
       registry: REGISTRY,
       fetch: systemFetch(systemClock),
-      limiter: hostLimiter(TURNS, systemClock),
+      limiter: machineLimiter(),
       nowMs: systemClock.nowMs,
       tenantId: intake.tenantId,
       secret,

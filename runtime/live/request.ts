@@ -9,7 +9,7 @@ import { judgeRefusal, judgeReply, type Outcome, retryAfterMs } from '../../acto
 import type { Fetched } from '../../actors/live/pending.ts';
 import type { Choice } from '../../actors/live/plan.ts';
 import { type Fetch, FetchFault } from './fetch.ts';
-import type { Limiter } from './host-limiter.ts';
+import { type Limiter, LimiterFault } from './host-limiter.ts';
 import type { ConnectorPlan, Registry } from './settings.ts';
 
 export interface RequestParts {
@@ -136,9 +136,15 @@ async function fetchOne(
     return reply;
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof FetchFault)) throw error;
-    return failed(`${error.code}: ${error.message}`);
+    return fault(error);
   }
+}
+
+/** A fault of the outside is an outcome; a defect goes on. */
+function fault(error: unknown): Outcome {
+  if (error instanceof FetchFault) return failed(`${error.code}: ${error.message}`);
+  if (error instanceof LimiterFault) return failed(error.message);
+  throw error;
 }
 
 function urlOf({ bases }: ConnectorPlan, { base, path }: Ask): string {
@@ -146,10 +152,13 @@ function urlOf({ bases }: ConnectorPlan, { base, path }: Ask): string {
 }
 
 /** Who is throttled leaves the host alone, with every other process of the machine. */
-function heldBack({ connector, limiter, nowMs }: RequestParts, ask: Ask, outcome: Outcome): Outcome {
-  if (outcome.kind === 'throttled') {
-    const waitMs = outcome.retryAfterMs ?? connector.requestIntervalMs;
-    limiter.hold(new URL(urlOf(connector, ask)).hostname, nowMs() + waitMs);
+function heldBack({ connector, limiter }: RequestParts, ask: Ask, outcome: Outcome): Outcome {
+  if (outcome.kind !== 'throttled') return outcome;
+  const host = new URL(urlOf(connector, ask)).hostname;
+  try {
+    limiter.hold(host, outcome.retryAfterMs ?? connector.requestIntervalMs);
+  } catch (error) {
+    return fault(error);
   }
   return outcome;
 }

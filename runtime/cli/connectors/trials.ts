@@ -5,8 +5,7 @@ import type { Response } from '../../../actors/feeds/feed.ts';
 import type { Variables } from '../../../configs/environment.ts';
 import { systemClock } from '../../clock.ts';
 import { systemFetch } from '../../live/fetch.ts';
-import { hostLimiter } from '../../live/host-limiter.ts';
-import { TURNS } from '../../live/open-connectors.ts';
+import { machineLimiter } from '../../live/host-limiter.ts';
 import type { ConnectorPlan } from '../../live/settings.ts';
 import { fileResponses, sampleResponses } from '../../recordings.ts';
 import { type Prepared, prepare, REGISTRY } from '../../startup.ts';
@@ -33,7 +32,7 @@ async function live(plan: ConnectorPlan, wish: Wish, prepared: Prepared): Promis
   const parts = {
     registry: REGISTRY,
     fetch: systemFetch(systemClock),
-    limiter: hostLimiter(TURNS, systemClock),
+    limiter: machineLimiter(),
     nowMs: systemClock.nowMs,
     tenantId: prepared.config.runtime.tenant_id,
     secret: () => null,
