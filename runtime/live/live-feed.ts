@@ -17,28 +17,22 @@ import { isGood, type Run } from '../../actors/live/run.ts';
 import { addRestart, NO_RESTARTS, type RestartPolicy } from '../../actors/supervision.ts';
 import type { Address } from '../host.ts';
 import type { Feeding, Intake } from '../intake.ts';
-import { APPEND_MAX, rawOutputs } from '../raw-outputs.ts';
+import { APPEND_MAX } from '../raw-outputs.ts';
 import type { EventKind } from '../views.ts';
 import { type BackfillJob, wantedOf } from './backfill.ts';
 import { FeedCalendar } from './feed-calendar.ts';
 import { FeedVoice } from './feed-voice.ts';
+import { FeedWriter } from './feed-writer.ts';
 import { type RequestParts, request } from './request.ts';
 import type { ConnectorPlan, FeedPlan } from './settings.ts';
-import {
-  ledgerChange,
-  RUNS_KEPT,
-  readLedger,
-  readRuns,
-  readWindows,
-  runChange,
-  type Stored,
-  windowChange,
-} from './store.ts';
+import { RUNS_KEPT, readLedger, readRuns, readWindows, type Stored } from './store.ts';
 
 const AGAIN_MS = 1_000;
 /** Four bytes each. */
 const CELLS_MAX = 4_000_000;
 const WAKE_MS_MAX = HOUR_MS;
+/** Of a log that refuses, one line in so many tries. */
+const FAILURES_A_LINE = 600;
 const CRASHES: RestartPolicy = { intensity: 3, periodMs: 300_000 };
 
 export interface LiveFeedParts {
@@ -62,8 +56,8 @@ export class LiveFeed implements Feeding {
   readonly #parts: LiveFeedParts;
   readonly #key: string;
   readonly #stop = new AbortController();
-  readonly #idle: (() => void)[] = [];
   readonly #calendar: FeedCalendar;
+  readonly #writer: FeedWriter;
   readonly #voice = new FeedVoice();
   #address: Address<FeedMessage> | null = null;
   #state: FeedState;
@@ -71,16 +65,19 @@ export class LiveFeed implements Feeding {
   #cancelWake: () => void = () => {};
   #broken: string | null = null;
   #goodMs = 0;
+  #appendFailures = 0;
 
   constructor(parts: LiveFeedParts) {
     const { connector, feed } = parts;
     this.#parts = parts;
     this.#key = `${connector.name}/${feed.name}`;
     const { retry, market } = connector;
+    const { intake, writer } = parts;
+    this.#writer = new FeedWriter(intake, writer, this.#key, market.market, this.#stop.signal);
     const calendar = marketCalendar(market.zone);
     this.settings = { ...feed, market, calendar, retry };
     // What was not told is told with what comes next, or at the next start.
-    this.#calendar = new FeedCalendar(parts.intake, parts.writer, this.settings, (cause) =>
+    this.#calendar = new FeedCalendar(intake, writer, this.settings, (cause) =>
       this.#event('note', cause, 'the calendar is told later', null),
     );
     this.#state = this.#initial(new Map());
@@ -125,16 +122,16 @@ export class LiveFeed implements Feeding {
     this.#address?.tell(message);
   }
 
-  /** Finishes an append under way; a request under way is given up, because nothing of it is on the log. */
+  /**
+   * Finishes an append under way; a request under way is given up, and so is an answer that waits for room,
+   * because nothing of it is on the log.
+   */
   drain(): Promise<void> {
     this.#cancelWake();
-    const idle = Promise.withResolvers<void>();
-    if (this.#address === null || this.#broken !== null || this.#state.phase !== 'appending') idle.resolve();
-    else this.#idle.push(idle.resolve);
     this.tell({ kind: 'drain' });
     this.#stop.abort(new Error('the process drains'));
     this.#calendar.stop();
-    return idle.promise;
+    return this.#writer.idle();
   }
 
   #initial(stored: Stored): FeedState {
@@ -188,7 +185,15 @@ export class LiveFeed implements Feeding {
       return;
     }
     this.#event('restart', cause, 'respawned from what the log remembers', verdict.budgetLeft);
-    clock.after(AGAIN_MS, () => void this.start());
+    this.#restartLater();
+  }
+
+  /** The log may be away meanwhile. */
+  #restartLater(): void {
+    const { clock } = this.#parts.intake;
+    clock.after(AGAIN_MS, () => {
+      if (!this.#stop.signal.aborted) this.start().catch(() => this.#restartLater());
+    });
   }
 
   #perform(effect: FeedEffect): void {
@@ -200,46 +205,47 @@ export class LiveFeed implements Feeding {
       case 'wake':
         return this.#wake(effect.atMs);
       case 'append-again-later':
-        this.#event('note', effect.cause, `appended again in ${AGAIN_MS} ms`, null);
-        this.#after(AGAIN_MS, { kind: 'append-again' });
-        return;
+        return this.#appendAgain(effect.cause);
       case 'settled':
         return this.#settledRun(effect.run, effect.choice);
       case 'idle':
-        for (const resolve of this.#idle.splice(0)) resolve();
+        return;
     }
   }
 
+  #appendAgain(cause: string): void {
+    const often = this.#appendFailures % FAILURES_A_LINE === 0;
+    if (often) this.#event('note', cause, `put on the log again each ${AGAIN_MS} ms`, null);
+    this.#appendFailures += 1;
+    this.#after(AGAIN_MS, { kind: 'append-again' });
+  }
+
+  /** What it asked for is told to nobody else, should it crash meanwhile. */
   #fetch(choice: Choice): void {
     const { requests, connector, intake } = this.#parts;
     const parts = { ...requests, connector };
+    const asker = this.#address;
     request(parts, this.settings.source, choice, this.#stop.signal).then(
-      (fetched) => this.tell({ kind: 'fetched', fetched, nowMs: intake.clock.nowMs(), draw: intake.draw() }),
+      (fetched) =>
+        asker?.tell({ kind: 'fetched', fetched, nowMs: intake.clock.nowMs(), draw: intake.draw() }),
       (error: unknown) => {
-        if (!this.#stop.signal.aborted) this.#crashed(error);
+        if (!this.#stop.signal.aborted && asker === this.#address) this.#crashed(error);
       },
     );
   }
 
   #append(effect: AppendEffect): void {
-    const { intake, connector, writer } = this.#parts;
-    const nowMs = () => intake.clock.nowMs();
-    const state = [
-      windowChange(this.#key, effect.windowId, effect.window),
-      ...[...effect.tidied].map(([id, window]) => windowChange(this.#key, id, window)),
-      ledgerChange(this.#key, effect.ledger),
-    ];
-    if (effect.run !== null) state.push(runChange(this.#key, effect.run));
-    const work = async (): Promise<void> => {
-      if (effect.records.length > 0) await intake.room();
-      await intake.log.append(writer, rawOutputs(effect.records), state);
-      if (effect.records.length > 0) intake.extracted(connector.market.market, effect.records.length);
-    };
-    work().then(
-      () => this.tell({ kind: 'appended', nowMs: nowMs() }),
+    const { clock } = this.#parts.intake;
+    const asker = this.#address;
+    this.#writer.append(effect).then(
+      () => {
+        this.#appendFailures = 0;
+        asker?.tell({ kind: 'appended', nowMs: clock.nowMs() });
+      },
       (error: unknown) => {
+        if (this.#stop.signal.aborted) return;
         const cause = error instanceof Error ? error.message : String(error);
-        this.tell({ kind: 'append-failed', cause, nowMs: nowMs() });
+        asker?.tell({ kind: 'append-failed', cause, nowMs: clock.nowMs() });
       },
     );
   }

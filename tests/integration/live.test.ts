@@ -19,6 +19,7 @@ setDefaultTimeout(300_000);
 const HOUR = 3_600_000;
 const INTERVAL_MS = 200;
 const IN_MS_MAX = 90_000;
+const TOKEN = 'only-for-this-test';
 const operators = new MarketServer();
 const place = temporaryDirectory();
 let configs: ConfigDir;
@@ -72,7 +73,7 @@ afterAll(async () => {
 
 function launch(connectors: string): Product {
   // The turns of a host belong to the machine; a test has a machine of its own.
-  const env = { CONFIG_DIR: configs.path, CONNECTORS: connectors, TMPDIR: place.path };
+  const env = { CONFIG_DIR: configs.path, CONNECTORS: connectors, TMPDIR: place.path, ADMIN_TOKEN: TOKEN };
   product = new Product({ dir: place.path, env });
   return product;
 }
@@ -110,9 +111,10 @@ async function allIn(...markets: readonly (typeof caiso)[]): Promise<void> {
 }
 
 async function send(method: string, path: string, body?: Json): Promise<{ status: number; body: Json }> {
-  const headers = { 'content-type': 'application/json' };
-  const json = body === undefined ? {} : { headers, body: JSON.stringify(body) };
-  const answer = await product.get('data-quality', path, { method, ...json });
+  const json = body === undefined ? {} : { body: JSON.stringify(body) };
+  const type = body === undefined ? {} : { 'content-type': 'application/json' };
+  const headers = { authorization: `Bearer ${TOKEN}`, ...type };
+  const answer = await product.get('data-quality', path, { method, headers, ...json });
   return { status: answer.status, body: JSON.parse(await answer.text()) };
 }
 
@@ -139,6 +141,18 @@ async function expectDay(market: typeof caiso, run: string, nodes: readonly stri
     }
   }
 }
+
+test('a name that connectors.yaml does not have ends the start', async () => {
+  launch('caiso,ercot,nyiso');
+  expect(await product.exited()).toBe(78);
+  expect(product.lines.at(-1)).toMatchObject({
+    event: 'startup_failed',
+    findings: [
+      { where: 'CONNECTORS', message: "no 'ercot'; known are caiso, miso" },
+      { where: 'CONNECTORS', message: "no 'nyiso'; known are caiso, miso" },
+    ],
+  });
+});
 
 test('killed while it takes prices in, it loses and doubles nothing', async () => {
   // Before an answer is given, and a moment after, when it is on its way to the log.
@@ -295,6 +309,13 @@ test('bad questions are told what, where and what to do', async () => {
   expect(await wrong('POST', '/backfill', { ...job, from: '2020-01-01' })).toContain('2020-01-01 is gone');
   expect(await wrong('POST', '/backfill', { ...job, from: 'x' })).toContain('422 invalid_parameter: from');
   expect(await wrong('GET', '/backfill/x')).toStartWith('404 unknown_backfill');
+});
+
+test('who has no token changes nothing', async () => {
+  for (const path of ['/connectors/caiso/disable', '/connectors/caiso/fetch', '/backfill']) {
+    expect((await product.get('data-quality', path, { method: 'POST' })).status).toBe(401);
+  }
+  expect((await send('GET', '/connectors/caiso')).body.enabled).toBe(true);
 });
 
 test('the books balance, and no two requests were closer than allowed', async () => {
