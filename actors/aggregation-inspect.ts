@@ -29,13 +29,15 @@ export function inspectAggregation(
     watermark: formatUtc(marks),
     newest: formatUtc(maxEventMs),
     held,
-    bars: recentBars(recent, marks, context),
+    bars: recentBars(open, recent, marks, context),
     rolling: rolling(recent, context),
     last_ticks: recent.slice(-TICKS_SHOWN).map(shown),
   };
 }
 
+/** Bars that `recent` reaches into, each over all its observations, though some may be before those. */
 function recentBars(
+  open: OpenDays,
   recent: readonly Observation[],
   marks: number,
   context: FoldContext,
@@ -45,16 +47,10 @@ function recentBars(
   const out: Record<string, unknown> = {};
   for (const { size } of policy.bars) {
     if (!sizeFits(size, minutes)) continue;
-    const groups = new Map<number, Observation[]>();
-    for (const each of recent) {
-      const { startMs } = barBounds(size, each.startMs, calendar);
-      const group = groups.get(startMs);
-      if (group === undefined) groups.set(startMs, [each]);
-      else group.push(each);
-    }
-    out[size] = [...groups.keys()].slice(-BARS_SHOWN).flatMap((startMs) => {
+    const starts = new Set(recent.map((each) => barBounds(size, each.startMs, calendar).startMs));
+    out[size] = [...starts].slice(-BARS_SHOWN).flatMap((startMs) => {
       const bounds = barBounds(size, startMs, calendar);
-      const bar = foldBar(size, bounds, groups.get(startMs) ?? []);
+      const bar = foldBar(size, bounds, open.between(bounds.startMs, bounds.endMs));
       if (bar === null) return [];
       const { startMs: from, endMs: to, size: _, ...values } = bar;
       return [{ bar_start: formatUtc(from), bar_end: formatUtc(to), ...values, final: marks >= to }];

@@ -130,8 +130,6 @@ function answerCache({ prepared, environment }: Launch): AnswerCache {
   return new AnswerCache(store, classes, crypto.randomUUID().slice(0, 8));
 }
 
-const KIND_OF_TOPIC = { [TOPIC.bars]: 'ohlc', [TOPIC.metrics]: 'metrics', [TOPIC.curves]: 'curves' } as const;
-
 function pipelineOf(of: Launch, log: Log, database: Database, cache: AnswerCache): Pipeline {
   const { prepared, environment, events, telemetry, loggers } = of;
   const { config, stages } = prepared;
@@ -149,8 +147,7 @@ function pipelineOf(of: Launch, log: Log, database: Database, cache: AnswerCache
       extracted: (market, records) => of.connectorTelemetry.extracted(market, records),
       wrote: (topic, { millis }, keys) => {
         projection?.written(topic, millis);
-        const kind = KIND_OF_TOPIC[topic];
-        if (kind !== undefined) cache.changed(kind, keys());
+        cache.wrote(topic, keys);
       },
       failed: (topic, fault) => {
         projection?.error(fault.code, 1);

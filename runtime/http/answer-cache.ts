@@ -6,12 +6,18 @@
 import { queryKey, scopeName, scopesOf } from '../../sinks/cache-keys.ts';
 import type { GoldPage, GoldQuery, QueryKind } from '../../sinks/queries.ts';
 import type { Cache, CacheStats } from '../../sinks/sink.ts';
+import { TOPIC } from '../services.ts';
 
 export interface CacheClass {
   readonly enabled: boolean;
   readonly ttlSeconds: number;
 }
 
+const KIND_OF_TOPIC: ReadonlyMap<string, QueryKind> = new Map([
+  [TOPIC.bars, 'ohlc'],
+  [TOPIC.metrics, 'metrics'],
+  [TOPIC.curves, 'curves'],
+]);
 const TOP_MISSES = 10;
 const SHAPES_MAX = 500;
 const SCOPES_MAX = 200_000;
@@ -55,6 +61,12 @@ export class AnswerCache {
   ) {
     this.#cache = cache;
     this.#classes = classes;
+  }
+
+  /** Rows of a topic were written; `keys` are their instruments. */
+  wrote(topic: string, keys: () => Iterable<string>): void {
+    const kind = KIND_OF_TOPIC.get(topic);
+    if (kind !== undefined) this.changed(kind, keys());
   }
 
   /** Rows of these instruments were written. */

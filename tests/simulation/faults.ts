@@ -40,12 +40,21 @@ export const SOURCE_FAULTS = [
 /** What operators do: topics get more partitions. */
 export const OPERATION_FAULTS = ['increase'] as const;
 
+/** Drawn last, so that a seed means what it meant before they were there. */
+export const LATER_FAULTS = ['damaged-state', 'cache-flush'] as const;
+
 export type FaultName =
   | (typeof WORLD_FAULTS)[number]
   | (typeof SOURCE_FAULTS)[number]
-  | (typeof OPERATION_FAULTS)[number];
+  | (typeof OPERATION_FAULTS)[number]
+  | (typeof LATER_FAULTS)[number];
 
-export const FAULTS: readonly FaultName[] = [...WORLD_FAULTS, ...SOURCE_FAULTS, ...OPERATION_FAULTS];
+export const FAULTS: readonly FaultName[] = [
+  ...WORLD_FAULTS,
+  ...SOURCE_FAULTS,
+  ...OPERATION_FAULTS,
+  ...LATER_FAULTS,
+];
 
 /** Weight of each enabled fault, 0–1. */
 export type Faults = ReadonlyMap<FaultName, number>;

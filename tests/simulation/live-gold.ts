@@ -5,6 +5,7 @@
 import { runtimePolicy } from '../../runtime/options.ts';
 import { rawTopic, TOPIC } from '../../runtime/services.ts';
 import { prepare } from '../../runtime/startup.ts';
+import { memoryCache } from '../../sinks/memory-cache.ts';
 import type { OracleBar } from '../oracle/bars.ts';
 import { observe } from '../oracle/observe.ts';
 import type { Priced } from '../oracle/read.ts';
@@ -44,6 +45,7 @@ export function pipelineOver({ world, store }: GoldWorld): Gold {
   const member = new Member(0, {
     world,
     clickhouse,
+    cache: memoryCache(1, clock.nowMs),
     settings: { partitions: PARTITIONS, policy: runtimePolicy(config), stages },
     sinkTimeoutMs: 60_000,
     chunkMax: 1_000,

@@ -5,9 +5,12 @@
 import type { Response } from '../../actors/feeds/feed.ts';
 import { findFeed, markets } from '../../actors/feeds/markets.ts';
 import type { Clock } from '../../runtime/host.ts';
+import { AnswerCache } from '../../runtime/http/answer-cache.ts';
+import { actorsView } from '../../runtime/inspection.ts';
 import { Pipeline, type PipelineSettings } from '../../runtime/pipeline.ts';
 import { SERVICES, TOPIC } from '../../runtime/services.ts';
-import type { SupervisorEvent } from '../../runtime/views.ts';
+import type { ActorsView, SupervisorEvent } from '../../runtime/views.ts';
+import type { Cache } from '../../sinks/sink.ts';
 import { type SeededHost, seededHost } from './seeded-host.ts';
 import type { SimulatedClickHouse } from './simulated-clickhouse.ts';
 import { type LogWorld, SimulatedLog } from './simulated-log.ts';
@@ -19,6 +22,8 @@ export interface MemberWorld {
   readonly world: World;
   readonly log: LogWorld;
   readonly clickhouse: SimulatedClickHouse;
+  /** Of the query API; all members share it. */
+  readonly cache: Cache;
   readonly settings: Pick<PipelineSettings, 'partitions' | 'policy' | 'stages'>;
   readonly sinkTimeoutMs: number;
   readonly chunkMax: number;
@@ -31,6 +36,10 @@ export interface MemberWorld {
 
 export class Member {
   readonly pipeline: Pipeline;
+  readonly view: ActorsView;
+  readonly answers: AnswerCache;
+  /** By instrument: writes that ClickHouse had carried out when this member last heard of bars of it. */
+  readonly ownWrites = new Map<string, number>();
   readonly #of: MemberWorld;
   readonly #log: SimulatedLog;
   readonly #host: SeededHost;
@@ -64,7 +73,7 @@ export class Member {
         record: (event) => of.told({ ...event, member: id }),
         committed: () => {},
         extracted: () => {},
-        wrote: () => {},
+        wrote: (topic, _receipt, keys) => this.#wrote(topic, keys),
         failed: () => {},
         exhausted: (cause) => this.crash(`because every budget is used up: ${cause}`),
       },
@@ -79,6 +88,23 @@ export class Member {
       },
     );
     world.host(this.#host);
+    const shown = { enabled: true, ttlSeconds: 600 };
+    this.answers = new AnswerCache(of.cache, { ohlc: shown, metrics: shown, curves: shown }, `member-${id}`);
+    const nowMs = () => clock.nowMs();
+    const nothing = () => [];
+    const { platform } = this.pipeline;
+    this.view = actorsView({ platform, connectors: nothing, sinks: nothing, rate: () => 0, nowMs });
+  }
+
+  /** Actors that live. */
+  get actors(): number {
+    return this.#host.size();
+  }
+
+  #wrote(topic: string, keys: () => ReadonlySet<string>): void {
+    this.answers.wrote(topic, keys);
+    if (topic !== TOPIC.bars) return;
+    for (const key of keys()) this.ownWrites.set(key, this.#of.clickhouse.taken);
   }
 
   get mailboxMost(): number {

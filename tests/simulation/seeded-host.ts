@@ -38,17 +38,17 @@ export function seededHost(seed: number, crashes: (path: string) => boolean = ()
   const nodeOf = new WeakMap<Address<never>, Node>();
   let mailboxMost = 0;
 
+  const busy = new Busy(draw);
+
   const remove = (path: string): void => {
     const node = nodes.get(path);
     if (node === undefined) return;
     for (const child of [...node.children]) remove(child);
     node.stopped = true;
-    node.mailbox.length = 0;
+    busy.empty(node);
     nodes.delete(path);
     if (node.parent !== null) nodes.get(node.parent)?.children.delete(path);
   };
-
-  const step = (): boolean => runOne(nodes, draw);
 
   return {
     spawn<State, Message, Effect>(spec: ActorSpec<State, Message, Effect>): Address<Message> {
@@ -79,7 +79,7 @@ export function seededHost(seed: number, crashes: (path: string) => boolean = ()
         path,
         tell: (message) => {
           if (node.stopped) return;
-          node.mailbox.push(() => run(message));
+          busy.push(node, () => run(message));
           mailboxMost = Math.max(mailboxMost, node.mailbox.length);
         },
       };
@@ -93,17 +93,40 @@ export function seededHost(seed: number, crashes: (path: string) => boolean = ()
     },
     size: () => nodes.size,
     mailboxMost: () => mailboxMost,
-    step,
+    step: () => busy.step(),
     settle(stepsMax) {
       let steps = 0;
-      while (steps < stepsMax && step()) steps += 1;
+      while (steps < stepsMax && busy.step()) steps += 1;
       return steps;
     },
   };
 }
 
-function runOne(nodes: ReadonlyMap<string, Node>, draw: () => number): boolean {
-  const busy = [...nodes.values()].filter((node) => node.mailbox.length > 0);
-  busy[Math.floor(draw() * busy.length)]?.mailbox.shift()?.();
-  return busy.length > 0;
+/** Actors that have something to do, in the order in which they got it. */
+class Busy {
+  readonly #nodes: Node[] = [];
+  readonly #draw: () => number;
+
+  constructor(draw: () => number) {
+    this.#draw = draw;
+  }
+
+  push(node: Node, work: () => void): void {
+    if (node.mailbox.push(work) === 1) this.#nodes.push(node);
+  }
+
+  empty(node: Node): void {
+    if (node.mailbox.length > 0) this.#nodes.splice(this.#nodes.indexOf(node), 1);
+    node.mailbox.length = 0;
+  }
+
+  /** One message of one of them. */
+  step(): boolean {
+    const node = this.#nodes[Math.floor(this.#draw() * this.#nodes.length)];
+    if (node === undefined) return false;
+    const work = node.mailbox.shift();
+    if (node.mailbox.length === 0) this.#nodes.splice(this.#nodes.indexOf(node), 1);
+    work?.();
+    return true;
+  }
 }

@@ -25,7 +25,11 @@ export class SimulatedClickHouse {
   readonly #faults: () => SinkFaults;
   readonly #happened: (what: string) => void;
   readonly #tables = new Map<string, Map<string, Row>>();
+  /** Writes that were carried out so far. */
+  taken = 0;
   readonly #tokens = new Set<string>();
+  /** By text: each row is looked at when it is written and when its position is committed. */
+  readonly #known = new Map<string, Identity>();
 
   constructor(world: World, faults: () => SinkFaults, happened: (what: string) => void) {
     this.#world = world;
@@ -43,7 +47,7 @@ export class SimulatedClickHouse {
 
   /** The row that a record stands for, or a newer version of it, is there. */
   has(topic: string, value: Uint8Array): boolean {
-    const [key, version] = identity(topic, decoder.decode(value));
+    const [key, version] = this.#identity(topic, decoder.decode(value));
     const held = this.table(topic).get(key);
     return held !== undefined && versionOf(held) >= version;
   }
@@ -101,13 +105,24 @@ export class SimulatedClickHouse {
     if (happens(faults.full)) {
       return fail('sink-full', new Fault('simulated: no space left', 'clickhouse_disk_full', true));
     }
-    if (!this.#tokens.has(rows.token)) for (const text of texts) this.#put(rows.topic, text);
+    if (!this.#tokens.has(rows.token)) {
+      for (const text of texts) this.#put(rows.topic, text);
+      this.taken += 1;
+    }
     this.#tokens.add(rows.token);
     return happens(faults.lostReplies) ? fail('sink-lost-reply', unreachable()) : null;
   }
 
+  #identity(topic: string, text: string): Identity {
+    const found = this.#known.get(text);
+    if (found !== undefined) return found;
+    const made = identity(topic, text);
+    this.#known.set(text, made);
+    return made;
+  }
+
   #put(topic: string, text: string): void {
-    const [key, version, row] = identity(topic, text);
+    const [key, version, row] = this.#identity(topic, text);
     if (row === null) return;
     const table = this.table(topic);
     const held = table.get(key);
@@ -135,7 +150,9 @@ const KEYS: readonly (readonly [RegExp, readonly string[]])[] = [
 ];
 
 /** Key, version, and the row; null: no row of a table, such as a calendar message. */
-function identity(topic: string, text: string): readonly [string, number, Row | null] {
+type Identity = readonly [string, number, Row | null];
+
+function identity(topic: string, text: string): Identity {
   const columns = KEYS.find(([pattern]) => pattern.test(topic))?.[1];
   if (columns === undefined) return [text, 0, { text }];
   const parsed: Row = JSON.parse(text);

@@ -31,6 +31,8 @@ export interface LogFaults {
   readonly tornCommits: number;
   /** All is stored, and the member that asked for it is gone before it hears so. */
   readonly lostReplies: number;
+  /** Of reads of a stored state: a part of an instrument's is damaged by then. */
+  readonly damages: number;
   /** After this a member that is gone loses its partitions, milliseconds. */
   readonly sessionMs: number;
 }
@@ -43,6 +45,7 @@ export const CALM_LOG: LogFaults = {
   appendFailures: 0,
   tornCommits: 0,
   lostReplies: 0,
+  damages: 0,
   sessionMs: 0,
 };
 
@@ -287,6 +290,7 @@ export class SimulatedLog implements Log {
     const entriesOf = (of: TopicPartition) => this.#call(() => [...store.state(`${group} ${placeOf(of)}`)]);
     const stateOf = (of: TopicPartition) => {
       adopted.set(placeOf(of), heard());
+      this.#mayDamage(`${group} ${placeOf(of)}`);
       return entriesOf(of);
     };
     return {
@@ -365,6 +369,20 @@ export class SimulatedLog implements Log {
     return share > 0 && this.#world.draw() < share;
   }
 
+  /** A bit of a part flips, or its end is lost. */
+  #mayDamage(owner: string): void {
+    if (!this.#happens(this.#world.faults().damages)) return;
+    const { store, draw, tell } = this.#world;
+    const below = (limit: number): number => Math.floor(draw() * limit);
+    const parts = [...store.state(owner)].filter(([key]) => key.startsWith('i:'));
+    const [key, bytes] = parts[below(parts.length)] ?? [];
+    if (key === undefined || bytes === undefined) return;
+    const damaged =
+      draw() < 0.5 ? bytes.slice(0, below(bytes.length)) : flipped(bytes, below(bytes.length * 8));
+    store.damage(owner, key, damaged);
+    tell?.(`${owner} damaged ${key.slice(2, key.indexOf('\u0000'))}`);
+  }
+
   #mayFail(what: string, share: number): void {
     if (this.#world.draw() < share) throw new LogFault(`simulated: the ${what} failed`, 'log_io', true);
   }
@@ -394,6 +412,12 @@ export class SimulatedLog implements Log {
       });
     });
   }
+}
+
+function flipped(bytes: Uint8Array, bit: number): Uint8Array {
+  const out = bytes.slice();
+  out[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+  return out;
 }
 
 function attempt<T>(work: () => T): { readonly value: T } | { readonly error: unknown } {

@@ -35,13 +35,15 @@ export const placeOf = (of: TopicPartition): string => `${of.topic}/${of.partiti
 
 export class SimulatedStore {
   readonly topics = new Map<string, TopicSpec>();
-  readonly #entries = new Map<string, Entry[]>();
+  readonly #entries = new Map<string, Entry[][]>();
   readonly #state = new Map<string, Map<string, Uint8Array>>();
   readonly #offsets = new Map<string, number>();
   readonly #groups = new Map<string, Coordinator>();
   readonly #layouts = new Map<string, Layout>();
   /** Who writes under each name now: one process at a time. */
   readonly writers = new Map<string, unknown>();
+  /** Parts of stored states that were damaged; one that stands there still was not written over. */
+  readonly damages: { readonly owner: string; readonly key: string; readonly bytes: Uint8Array }[] = [];
   /** Is told of every position that a group commits, before it counts. */
   watch: ((group: string, of: TopicPartition, from: number, to: number) => void) | null = null;
 
@@ -81,13 +83,14 @@ export class SimulatedStore {
   }
 
   entries(of: TopicPartition): Entry[] {
+    const found = this.#entries.get(of.topic)?.[of.partition];
+    if (found !== undefined) return found;
     const { partitions } = this.spec(of.topic);
     if (of.partition < 0 || of.partition >= partitions) throw new RangeError(`no partition ${placeOf(of)}`);
-    const found = this.#entries.get(placeOf(of));
-    if (found !== undefined) return found;
-    const made: Entry[] = [];
-    this.#entries.set(placeOf(of), made);
-    return made;
+    const all = this.#entries.get(of.topic) ?? [];
+    while (all.length < partitions) all.push([]);
+    this.#entries.set(of.topic, all);
+    return this.entries(of);
   }
 
   end(of: TopicPartition): number {
@@ -118,7 +121,7 @@ export class SimulatedStore {
     state: readonly StateChange[],
     nowMs: number,
   ): Set<string> {
-    const written: (readonly [TopicPartition, StoredRecord])[] = [];
+    const written: (readonly [Entry[], StoredRecord])[] = [];
     for (const { topic, key, value, partition: choice } of outputs) {
       for (const partition of chosen(
         topic,
@@ -126,22 +129,25 @@ export class SimulatedStore {
         () => keyHash(key),
         (of) => this.layout(of),
       )) {
+        const entries = this.entries({ topic, partition });
         for (const each of recordsOf(value)) {
           const bytes = typeof each === 'string' ? encoder.encode(each) : each.slice();
           if (bytes.length > VALUE_BYTES_MAX) throw new RangeError(`a record of ${bytes.length} bytes`);
-          written.push([
-            { topic, partition },
-            { key, value: bytes, timestampMs: nowMs },
-          ]);
+          written.push([entries, { key, value: bytes, timestampMs: nowMs }]);
         }
       }
     }
-    for (const [of, record] of written) this.entries(of).push(record);
-    for (const place of new Set(written.map(([of]) => placeOf(of)))) {
-      for (let n = 0; n < this.markers; n += 1) this.#entries.get(place)?.push(null);
+    for (const [entries, record] of written) entries.push(record);
+    for (const entries of new Set(written.map(([each]) => each))) {
+      for (let n = 0; n < this.markers; n += 1) entries.push(null);
     }
     for (const { key, value } of state) this.change(owner, key, value);
-    return new Set(written.map(([of]) => of.topic));
+    return new Set(outputs.map(({ topic }) => topic));
+  }
+
+  damage(owner: string, key: string, bytes: Uint8Array): void {
+    this.damages.push({ owner, key, bytes });
+    this.state(owner).set(key, bytes);
   }
 
   change(owner: string, key: string, value: Uint8Array | null): void {

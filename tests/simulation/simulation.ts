@@ -4,7 +4,9 @@
 
 import type { Response } from '../../actors/feeds/feed.ts';
 import { rawTopic } from '../../runtime/services.ts';
+import { type Most, NOTHING_YET } from './bounded.ts';
 import type { FaultName } from './faults.ts';
+import { Looks } from './looks.ts';
 import { Member, type MemberWorld, type Told } from './member.ts';
 import { type Plan, planOf, type Wish } from './plan.ts';
 import { CALM_SINK, SimulatedClickHouse, type SinkFaults } from './simulated-clickhouse.ts';
@@ -24,6 +26,7 @@ const STILL_STEPS_MAX = 60_000;
 const CALM_STEPS_MAX = 4_000_000;
 const FAULT_STEPS_MAX = 6_000;
 const PARTITIONS_MAX = 12;
+const LOOK_STEPS = 97;
 const HOUR = 3_600_000;
 
 export class Simulation {
@@ -35,7 +38,8 @@ export class Simulation {
   readonly members: Member[] = [];
   readonly broken: Broken[] = [];
   readonly injected = new Map<FaultName, number>();
-  parkedMost = 0;
+  readonly most: Most = { ...NOTHING_YET };
+  readonly looks: Looks;
   readonly #fromMs: number;
   readonly #trace: (line: string) => void;
   readonly #waiters = new Set<Waiter>();
@@ -60,6 +64,9 @@ export class Simulation {
       () => this.#sinkFaults(),
       (what) => this.#inject(what === 'sink-down' || what === 'sink-full' ? what : 'sink-lost-reply', what),
     );
+    const flushes = () => this.share('cache-flush', 0.3);
+    const flushed = () => this.#inject('cache-flush', 'the cache forgets');
+    this.looks = new Looks(wish.seed, this.world, this.clickhouse, flushes, flushed);
   }
 
   get simulatedMs(): number {
@@ -85,6 +92,7 @@ export class Simulation {
         return this.#break(`not caught up: ${this.#standing()}`);
       if (this.members.every(({ alive }) => !alive)) this.#launch();
       if (step % 200 === 0) this.#release(1);
+      if (step % LOOK_STEPS === 0) this.#look();
       this.#feed();
       await world.step();
     }
@@ -106,7 +114,7 @@ export class Simulation {
     if (one === undefined || one.frozen) return;
     this.#strike(one);
     this.#release(0.005);
-    this.#watch();
+    if (this.world.steps % LOOK_STEPS === 0) this.#look();
   }
 
   #strike(one: Member): void {
@@ -143,6 +151,7 @@ export class Simulation {
     return {
       world,
       clickhouse: this.clickhouse,
+      cache: this.looks.cache,
       settings: plan,
       sinkTimeoutMs: plan.sinkTimeoutMs,
       chunkMax: plan.chunkMax,
@@ -169,6 +178,7 @@ export class Simulation {
         [', torn', 'torn-commit'],
         [', reply lost', 'lost-commit-reply'],
         [' aborted', 'aborted-commit'],
+        [' damaged ', 'damaged-state'],
       ] as const
     ).find(([mark]) => what.includes(mark));
     if (fault === undefined) this.#say(what);
@@ -197,6 +207,7 @@ export class Simulation {
       appendFailures: this.share('failed-append', 0.3),
       tornCommits: this.share('torn-commit', 0.02),
       lostReplies: this.share('lost-commit-reply', 0.02),
+      damages: this.share('damaged-state', 0.3),
     };
   }
 
@@ -273,11 +284,26 @@ export class Simulation {
     }
   }
 
+  /** Somebody asks, and the bounds are looked at. */
+  #look(): void {
+    this.looks.ask(this.members);
+    this.#watch();
+  }
+
   #watch(): void {
-    for (const { router } of this.routers()) {
-      let parked = 0;
-      for (const each of router.state.quarantines.values()) parked += each.parked;
-      this.parkedMost = Math.max(this.parkedMost, parked);
+    const see = (what: keyof Most, found: number): void => {
+      this.most[what] = Math.max(this.most[what], found);
+    };
+    see('timers', this.world.timers);
+    for (const { alive, actors } of this.members) if (alive) see('actors', actors);
+    for (const { group, router } of this.routers()) {
+      const { quarantines, work, toRelease } = router.state;
+      see(
+        'parked',
+        [...quarantines.values()].reduce((sum, { parked }) => sum + parked, 0),
+      );
+      see('releases', toRelease.length);
+      see(group === 'projection-service' ? 'sinkBatch' : 'batch', work?.batch.count ?? 0);
     }
   }
 

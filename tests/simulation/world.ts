@@ -26,6 +26,11 @@ export class World {
     this.clock = { nowMs: () => this.#nowMs, after: (delayMs, action) => this.#after(delayMs, action) };
   }
 
+  /** What is due some time and was not called off. */
+  get timers(): number {
+    return this.#due.reduce((sum, { cancelled }) => (cancelled ? sum : sum + 1), 0);
+  }
+
   /** Whole number in [0, below). */
   below(limit: number): number {
     return Math.floor(this.draw() * limit);
