@@ -83,7 +83,8 @@ async function main(): Promise<void> {
     exhausted: (cause) => giveUp(cause, logger, events),
   });
   const stop = onSignals(launched, ports, draining, voice);
-  await launched.database.migrate();
+  // Connectors alone have no use for it.
+  if (!environment.roles.every((role) => role === 'connectors')) await launched.database.migrate();
   const differing = await launched.pipeline.start();
   for (const topic of differing) logger.warn({ event: 'topic_differs', message: topic });
   ports.ready(launched, events);
