@@ -24,6 +24,9 @@ export interface LiveWorld {
   readonly registry: Registry;
   /** What the operator does with a request; an Error is a connection that failed. */
   readonly answer: (url: URL, nowMs: number) => Answer | FetchFault;
+  /** Instead of `answer`: a way out of the product's own. */
+  readonly fetch?: Fetch;
+  readonly secret?: (name: string) => string | null;
 }
 
 export interface LiveProcess {
@@ -66,11 +69,11 @@ export async function liveProcess(of: LiveWorld, plans: readonly ConnectorPlan[]
     ran: () => {},
     requests: {
       registry,
-      fetch: fetchIn(of),
+      fetch: of.fetch ?? fetchIn(of),
       limiter: hostLimiter(dir, intake.clock),
       nowMs: clock.nowMs,
       tenantId: 'default',
-      secret: () => 'key',
+      secret: of.secret ?? (() => 'key'),
       found: () => {},
     },
   });
