@@ -5,7 +5,7 @@
 //   day-ahead, ex-ante and ex-post   the day before, 14:00 EST     looked at again after 1 and 5 days
 //   real-time hourly, preliminary    2 h after the day's end        after 2 days; kept for 4
 //   real-time hourly, final          4 days after the day's end     after 7 and 14 days
-//   five minutes, public API         2 min after each interval      today and yesterday only
+//   five minutes, public API         2 min after each interval      after 6 h; today and yesterday only
 //   five minutes, final archive      7 days after the week's end    after 14 days; 3 calendar years
 //   tables                           2 min after each interval      the newest interval only
 //
@@ -121,7 +121,8 @@ const fiveMinute: Source = {
   market: miso,
   run: 'RT5_EXPOST',
   publication: LAG,
-  correctionDays: [],
+  // Yesterday once more and whole, for what was published late or again after it was asked for.
+  correctionDays: [0.25],
   oldestMs: (nowMs) => calendar.dayOf(calendar.dayOf(nowMs).startMs - 1).startMs,
   recognise,
   windows: dayWindow,

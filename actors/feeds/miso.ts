@@ -83,10 +83,28 @@ function parseReport(response: Response): Parsed {
   if (!hours.some(isHour)) {
     return refusedResponse({ reason: 'unknown_format', detail: 'the report has no column HE 1 … HE 24' });
   }
+  const body = rows.slice(headerAt + 1);
+  const cut = whyCut(body);
+  if (cut !== null) return refusedResponse({ reason: 'truncated', detail: cut });
   const joiner = new Joiner(response, misoReport.name, miso.market);
-  for (const cells of rows.slice(headerAt + 1)) reportRow(joiner, cells, { run, midnightMs, hours });
+  for (const cells of body) reportRow(joiner, cells, { run, midnightMs, hours });
   checkEnergy(joiner);
   return joiner.finish(null);
+}
+
+/**
+ * Why a report cannot be whole; null: it may be. Its blocks name the same nodes in the same order, losses
+ * last, so one that ends within a block is the beginning of a report: its prices would lack components.
+ */
+function whyCut(rows: readonly (readonly string[])[]): string | null {
+  const nodes = (component: string): string =>
+    rows
+      .filter((cells) => cells[2] === component)
+      .map(([node]) => `${node}\n`)
+      .join('');
+  const [all, losses] = [nodes('LMP'), nodes('MLC')];
+  if (losses === all || !all.startsWith(losses)) return null;
+  return 'the report ends before its last node has its losses';
 }
 
 /** `07/16/2011` or `9/6/2026` → midnight Eastern Standard; null when the calendar has no such day. */

@@ -205,7 +205,9 @@ function appendNext(policy: FeedPolicy, state: FeedState, nowMs: number): FeedSt
   const before = stateOf(settings, state.windows, window);
   const isLast = done + records.length >= of.records.length;
   const intervalMs = intervalMsOf(settings.market, settings.source.run);
-  const answer = { outcome: of.outcome.kind, records, retryAfterMs: waitOf(of.outcome), whole: of.whole };
+  const asked = pending.appended + pending.unchanged;
+  const said = { retryAfterMs: waitOf(of.outcome), whole: of.whole };
+  const answer = { outcome: of.outcome.kind, records, ...said, asked };
   const settled = isLast
     ? settle(settings, before, choice, answer, nowMs, pending.draw)
     : {

@@ -42,8 +42,9 @@ export function waitOf(outcome: Outcome): number | null {
 
 export function runOf(feed: string, seq: number, of: Pending, missing: number, nowMs: number): Run {
   const { outcome, ledger, status, requests, bytes, millis, whole } = of.fetched;
-  const isPartial = outcome.kind === 'response' && (missing > 0 || !whole);
-  const incomplete = whole ? null : 'not every page came';
+  const isOther = of.unasked > 0 && of.appended + of.unchanged === 0;
+  const isPartial = outcome.kind === 'response' && (missing > 0 || !whole || isOther);
+  const incomplete = isOther ? 'nothing of the answer was asked for' : whole ? null : 'not every page came';
   return {
     seq,
     feed,

@@ -92,7 +92,8 @@ export function nextAsk(
   const { source, calendar, nodes, daysBack } = settings;
   const today = calendar.dayOf(nowMs);
   const followedMs = followedFromMs(settings, nowMs);
-  const daysKnown = Math.max(daysBack, Math.ceil(source.correctionDays.at(-1) ?? 0) + 1);
+  const uncorrected = Math.ceil((today.startMs - uncorrectedMs(settings, states, nowMs)) / DAY_MS);
+  const daysKnown = Math.max(daysBack, uncorrected);
   let waitUntilMs = today.endMs;
   for (const window of horizon(source, calendar, nodes, daysKnown, nowMs)) {
     const isFollowed = window.endMs > followedMs;
@@ -116,6 +117,21 @@ export function nextAsk(
 export function followedFromMs({ calendar, daysBack }: FeedSettings, nowMs: number): number {
   const today = calendar.dayOf(nowMs);
   return calendar.dayOf(today.startMs - daysBack * DAY_MS + DAY_MS / 2).startMs;
+}
+
+/**
+ * Start of the earliest window whose corrections were not all looked for; after a downtime that may be long
+ * before the last of them was due. Now when there is none.
+ */
+function uncorrectedMs({ source, market }: FeedSettings, states: States, nowMs: number): number {
+  const oldestMs = source.oldestMs(nowMs) ?? Number.NEGATIVE_INFINITY;
+  const intervalMs = intervalMsOf(market, source.run);
+  let foundMs = nowMs;
+  for (const { corrections, endMs, coverage } of states.values()) {
+    if (corrections >= source.correctionDays.length || endMs <= oldestMs) continue;
+    foundMs = Math.min(foundMs, endMs - coverage.slots * intervalMs);
+  }
+  return foundMs;
 }
 
 export function stateOf(settings: FeedSettings, states: States, window: Window): WindowState {
@@ -164,6 +180,8 @@ function dueOf(
   const { source } = settings;
   const oldest = source.oldestMs(nowMs);
   if (oldest !== null && window.endMs <= oldest) return later(Number.POSITIVE_INFINITY);
+  const correction = source.correctionDays[state.corrections];
+  if (!isFollowed && correction === undefined) return later(Number.POSITIVE_INFINITY);
   const published = nextPublished(settings, window, nowMs);
   const span = gapSpan(missingNow(settings, state, window, nowMs).gaps);
   if (span !== null && isFollowed) {
@@ -175,7 +193,6 @@ function dueOf(
     if (source.request(window, span, nowMs) === null) return later(published);
     return { ask: { window, span, why: 'missing' } };
   }
-  const correction = source.correctionDays[state.corrections];
   if (correction === undefined) return later(published);
   const atMs = Math.max(window.endMs + correction * DAY_MS, state.notBeforeMs);
   if (atMs > nowMs) return later(Math.min(published, atMs));

@@ -1,7 +1,7 @@
 // What an answer makes of a window: its records are taken into the coverage, and the window says when it may
 // be asked again. Pure.
 
-import { DAY_MS } from '../domain/time.ts';
+import { DAY_MS, HOUR_MS } from '../domain/time.ts';
 import type { RawRecord } from '../domain/wire.ts';
 import { backoffMs } from '../supervision.ts';
 import { intervalMsOf, type Merged, merge } from './coverage.ts';
@@ -24,8 +24,14 @@ export interface Answer {
   readonly retryAfterMs: number | null;
   /** All that was asked for came: every page, none in doubt. */
   readonly whole: boolean;
+  /** Records of earlier parts of this answer that the window asks for. */
+  readonly asked: number;
 }
 
+/** What was published whole and has a hole is asked again, but not by the hour: a file seldom grows. */
+const HOLE_MS = 6 * HOUR_MS;
+
+/** An answer of which nothing was asked for, such as the file of another day, settles nothing. */
 export function settle(
   settings: FeedSettings,
   before: WindowState,
@@ -38,7 +44,8 @@ export function settle(
   const { market, source, retry } = settings;
   const { window, span } = choice;
   const merged = merge(before.coverage, window, intervalMsOf(market, source.run), answer.records, source.run);
-  const settles = SETTLING.has(answer.outcome) && answer.whole;
+  const asked = answer.asked + merged.fresh.length + merged.unchanged;
+  const settles = SETTLING.has(answer.outcome) && answer.whole && (asked > 0 || merged.unasked === 0);
   // A whole answer makes up for all that were due by then, however it came to be asked for.
   const isWhole = span.startMs <= window.startMs && span.endMs >= window.endMs;
   const passed = source.correctionDays.filter((days) => window.endMs + days * DAY_MS <= nowMs).length;
@@ -54,6 +61,7 @@ export function settle(
   const isOpen = stillMissing > 0 || !settles;
   const attempts = isOpen ? before.attempts + 1 : 0;
   const pauseMs = backoffMs(retry, before.attempts, draw);
-  const notBeforeMs = isOpen ? nowMs + Math.max(pauseMs, answer.retryAfterMs ?? 0) : 0;
+  const hole = settles && asked > 0 && source.publication.kind !== 'lag' ? HOLE_MS : 0;
+  const notBeforeMs = isOpen ? nowMs + Math.max(pauseMs, hole, answer.retryAfterMs ?? 0) : 0;
   return { state: { ...taken, attempts, notBeforeMs, unsettled: !settles }, merged, stillMissing };
 }

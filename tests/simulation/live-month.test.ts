@@ -1,8 +1,8 @@
 // Months of CAISO on a virtual clock, over the day of 25 hours and over the one of 23, by two processes of
 // one machine: throttling under 429 and 200, cut zips, bombs, resets, refusals, a day that comes late, days
-// that are published again with corrections, holes that stay, and a process that is gone for two days. At the
-// end every interval is on the log and in gold once or is listed as missing, the last correction is what gold
-// says, the bars are those of the oracle, and no two requests were ever closer than five seconds.
+// that are published again with corrections, holes that stay, and a process that is gone for five days. At
+// the end every interval is on the log and in gold once or is listed as missing, the last correction is what
+// gold says, the bars are those of the oracle, and no two requests were ever closer than five seconds.
 
 import { expect, test } from 'bun:test';
 import { caiso } from '../../actors/feeds/caiso.ts';
@@ -127,8 +127,8 @@ async function follow(month: Month): Promise<void> {
   };
   await run(startMs + 11 * DAY);
   second.vanish();
-  // It stays away for two days, and catches up by itself.
-  await run(startMs + 13 * DAY);
+  // It stays away for five days, longer than it looks back, and catches up by itself.
+  await run(startMs + 16 * DAY);
   second = await liveProcess(of, [plan('caiso-rt', ['RTPD'])]);
   await run(endMs);
   first.vanish();

@@ -23,10 +23,11 @@ export interface LiveWorld {
   readonly dir: string;
   readonly registry: Registry;
   /** What the operator does with a request; an Error is a connection that failed. */
-  readonly answer: (url: URL, nowMs: number) => Answer | FetchFault;
-  /** Instead of `answer`: a way out of the product's own. */
-  readonly fetch?: Fetch;
-  readonly secret?: (name: string) => string | null;
+  readonly answer: (
+    url: URL,
+    nowMs: number,
+    headers: Readonly<Record<string, string>>,
+  ) => Answer | FetchFault;
 }
 
 export interface LiveProcess {
@@ -69,11 +70,11 @@ export async function liveProcess(of: LiveWorld, plans: readonly ConnectorPlan[]
     ran: () => {},
     requests: {
       registry,
-      fetch: of.fetch ?? fetchIn(of),
+      fetch: fetchIn(of),
       limiter: hostLimiter(dir, intake.clock),
       nowMs: clock.nowMs,
       tenantId: 'default',
-      secret: of.secret ?? (() => 'key'),
+      secret: () => 'key',
       found: () => {},
     },
   });
@@ -111,7 +112,7 @@ function fetchIn({ world, answer }: LiveWorld): Fetch {
     const url = new URL(wish.url);
     await wish.turn(url.hostname);
     signal.throwIfAborted();
-    const said = answer(url, clock.nowMs());
+    const said = answer(url, clock.nowMs(), wish.headers);
     const millis = Math.floor(world.draw() * LATENCY_MS_MAX);
     await new Promise<void>((done) => clock.after(millis, done));
     if (said instanceof FetchFault) throw said;

@@ -35,7 +35,7 @@ async function live(plan: ConnectorPlan, wish: Wish, prepared: Prepared): Promis
     limiter: machineLimiter(),
     nowMs: systemClock.nowMs,
     tenantId: prepared.config.runtime.tenant_id,
-    secret: (name: string) => prepared.config.environment.operatorKeys[name] ?? null,
+    secret: () => null,
     requested: () => {},
     found: () => {},
   };

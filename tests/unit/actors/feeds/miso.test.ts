@@ -73,6 +73,11 @@ describe('the energy component', () => {
 });
 
 describe('the run of a report', () => {
+  const lines = report.split('\n');
+  const nodes = lines.slice(5, 9).map((line) => line.slice(0, line.indexOf(',') + 1));
+  const rows = lines.slice(5).filter((line) => nodes.some((node) => line.startsWith(node)));
+  const small = [...lines.slice(0, 5), ...rows].join('\n');
+
   test.each([
     ['Day Ahead Market LMPs', '20110716_da_lmp.csv', 'DA_EXPOST'],
     ['Day Ahead Market ExPost LMPs', '20260714_da_expost_lmp.csv', 'DA_EXPOST'],
@@ -80,15 +85,15 @@ describe('the run of a report', () => {
     ['Realtime Market LMPs', '20260714_rt_lmp_final.csv', 'RT_FINAL'],
     ['Real-Time Market LMPs', '20260714_rt_lmp_prelim.csv', 'RT_PRELIM'],
   ])('%s in %s is %s', (title, name, run) => {
-    const small = report.split('\n').slice(1, 9);
-    const { records } = parse([title, ...small].join('\n'), name);
+    const { records } = parse(small.replace('Day Ahead Market LMPs', title), name);
     expect(new Set(records.map((each) => each.run))).toEqual(new Set([run]));
     expect(records.length).toBe(4 * 24);
   });
 
   test('a date may have one digit for its month', () => {
-    const small = report.split('\n').slice(0, 9).join('\n').replace('07/16/2011', '9/6/2026');
-    expect(parse(small).records[0]?.interval_start).toBe(Date.UTC(2026, 8, 6, 5) * 1_000);
+    expect(parse(small.replace('07/16/2011', '9/6/2026')).records[0]?.interval_start).toBe(
+      Date.UTC(2026, 8, 6, 5) * 1_000,
+    );
   });
 });
 
@@ -217,4 +222,34 @@ test('an Eastern Standard time has no daylight saving and no day that is none', 
   expect(estInstant('2026-01-01T00:00:00')).toBe(Date.UTC(2026, 0, 1, 5));
   expect(estInstant('2026-04-31T00:00:00')).toBeNull();
   expect(estInstant('2026-04-30T24:30:00')).toBeNull();
+});
+
+describe('a report that is cut', () => {
+  const head = 'Realtime Market LMPs\n10/2/2026\n\n,,,EST\nNode,Type,Value,HE 1,HE 2\n';
+  const rows = ['LMP', 'MCC', 'MLC'].flatMap((of) =>
+    ['A', 'B', 'C'].map((node) => `${node},Hub,${of},10.5,12.5\n`),
+  );
+  const whole = head + rows.join('');
+
+  test('at any place before its last row is refused as truncated, or holds no row', () => {
+    for (let end = head.length + 1; end < whole.length - (rows.at(-1)?.length ?? 0); end += 1) {
+      const { refusal, records } = parse(whole.slice(0, end), '20261002_rt_lmp_final.csv');
+      const isBegun = whole.slice(head.length, end).includes('LMP');
+      expect([end, refusal?.reason, records.length]).toEqual([end, isBegun ? 'truncated' : undefined, 0]);
+    }
+    expect(parse(whole, '20261002_rt_lmp_final.csv').records).toHaveLength(6);
+  });
+
+  test('but a node that lacks one of its rows costs nothing else', () => {
+    for (const [n, row] of rows.slice(0, -1).entries()) {
+      const text = head + rows.filter((_, at) => at !== n).join('');
+      const { refusal, records } = parse(text, '20261002_rt_lmp_final.csv');
+      expect([row, refusal]).toEqual([row, undefined]);
+      expect(records.length).toBeGreaterThanOrEqual(4);
+    }
+  });
+
+  test('the recording, cut at half, is refused', () => {
+    expect(parse(report.slice(0, report.length / 2)).refusal?.reason).toBe('truncated');
+  });
 });
