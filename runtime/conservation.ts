@@ -5,6 +5,7 @@ import type { Cursor } from '../actors/connector.ts';
 import { addLedgers, EMPTY_LEDGER, imbalance, type Ledger, type Ledgers } from '../actors/ledger.ts';
 import type { Destination } from '../actors/stage.ts';
 import { type GroupName, rawTopic, TOPIC } from './services.ts';
+import type { RecordEvent } from './views.ts';
 
 /** Ledgers of a group by topic, each by market. */
 export type GroupLedgers = ReadonlyMap<string, Ledgers>;
@@ -22,6 +23,20 @@ export interface Conservation {
   readonly stages: readonly { readonly group: GroupName; readonly topic: string; readonly ledger: Ledger }[];
   readonly checks: readonly Check[];
   readonly balanced: boolean;
+}
+
+/** An event for each check that is off. */
+export function losses({ checks }: Conservation): Parameters<RecordEvent>[0][] {
+  return checks
+    .filter(({ off }) => off !== 0)
+    .map(({ what, left, right, off }) => ({
+      kind: 'data_loss',
+      service: 'supervisor',
+      actor: 'pipeline',
+      cause: `DataLoss: ${what}: ${left} ≠ ${right}, off by ${off}`,
+      decision: 'stop writing and compare the topics; nothing repairs it by itself',
+      budget_left: null,
+    }));
 }
 
 const WRITERS: readonly { group: GroupName; to: Destination; readers: readonly GroupName[] }[] = [

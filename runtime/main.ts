@@ -1,6 +1,7 @@
 // The composition root of `bun run start`: configuration, ports, pipeline, the recorded sample once, signals.
 // The ports open first, so that whoever asks gets an honest "starting".
 
+import type { Environment } from '../configs/environment.ts';
 import { processVariables } from '../configs/load.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { systemClock } from './clock.ts';
@@ -9,6 +10,7 @@ import { eventLog, type Launched, launch } from './launch.ts';
 import { startConnectors } from './live/open-connectors.ts';
 import { openLoggers } from './logging.ts';
 import { type LogVoice, openLog } from './open-log.ts';
+import type { Pipeline } from './pipeline.ts';
 import { openPorts, type Ports } from './ports.ts';
 import { takeSample } from './sample.ts';
 import { CONNECTORS, SERVICES } from './services.ts';
@@ -25,6 +27,8 @@ import { humanVoice, machineVoice, number, terminal, type Voice } from './termin
 const LEAVE_MS_MAX = 2_000;
 const DRAIN_MS_MAX = 30_000;
 const RETAIN_MS = 600_000;
+const AUDIT_MS = 600_000;
+const AUDIT_AGAIN_MS = 15_000;
 const TTY = process.stdout.isTTY === true;
 
 const USAGE = `usage: bun run start
@@ -93,7 +97,7 @@ async function main(): Promise<void> {
   const restored = instruments === 0 ? '' : `, ${number(instruments)} instruments restored`;
   voice.say('ready', `ready in ${seconds.toFixed(1)} s${restored}`, { fields: { seconds, instruments } });
   keepRetention(launched);
-  if (environment.connectors.length > 0) return await followLive(launched, voice, stop);
+  if (environment.connectors.length > 0) return await followLive(launched, environment, voice, stop);
   // A part of the services has nobody to feed it here: the whole replays the sample.
   if (environment.roles.length < SERVICES.length) return;
   await takeSample({
@@ -108,6 +112,7 @@ async function main(): Promise<void> {
 
 async function followLive(
   { connectors, pipeline }: Launched,
+  { kafka }: Environment,
   voice: Voice,
   stop: AbortSignal,
 ): Promise<void> {
@@ -120,6 +125,22 @@ async function followLive(
   });
   const fields = { connectors: connectors.all.map(({ plan }) => plan.name) };
   voice.say('live', 'following live; GET /connectors tells how it goes', { lines, fields });
+  // Where others have partitions too, this process has a part of the ledgers, which cannot balance.
+  if (kafka === null) keepAudit(pipeline, stop);
+}
+
+/** The books, whenever they are due and nothing moves; an imbalance is an event. */
+function keepAudit(pipeline: Pipeline, stop: AbortSignal): void {
+  const again = (delayMs: number): void => {
+    systemClock.after(delayMs, () => {
+      if (stop.aborted) return;
+      pipeline.auditQuiet().then(
+        (found) => again(found === null ? AUDIT_AGAIN_MS : AUDIT_MS),
+        () => again(AUDIT_MS),
+      );
+    });
+  };
+  again(AUDIT_AGAIN_MS);
 }
 
 /** The steps that led here belong on the topic too, if the log still takes them. */
