@@ -1,6 +1,6 @@
 // What a feed is: the bytes of one response of one operator → raw records, in interval order, with a ledger
-// in which every row of the response is used or refused. A new market is one file beside this one: it exports
-// its MarketSpec and its Feeds, and `markets.ts` lists it.
+// in which every row of the response is used or refused. README.md beside this says what a new market
+// must promise.
 
 import type { MarketSpec } from '../domain/market.ts';
 import type { Rejection } from '../domain/rejection.ts';

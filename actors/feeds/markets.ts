@@ -1,5 +1,5 @@
-// The markets that the product knows, the feeds that read them and the sources that can be asked. A new
-// market is its files beside this one and its names here.
+// The markets that the product knows, each registered by one entry of ALL: what it is, the feeds that read
+// its responses, the sources that it can be asked by. README.md beside this says what a new one must promise.
 
 import type { MarketSpec } from '../domain/market.ts';
 import { caiso, caisoOasis } from './caiso.ts';
@@ -12,13 +12,38 @@ import { misoExchangeSources } from './miso-exchange-source.ts';
 import { misoSources } from './miso-source.ts';
 import type { Source } from './source.ts';
 
-export const markets: readonly MarketSpec[] = [caiso, miso];
-
-export const feeds: readonly Feed[] = [misoReport, misoExchange, misoPublicApi, misoArchive, caisoOasis];
-
-export const sources: readonly Source[] = [...caisoSources, ...misoSources, ...misoExchangeSources];
-
-/** The feed that reads a response, judged by its content; null when none does. */
-export function findFeed(response: Response): Feed | null {
-  return feeds.find((feed) => feed.recognises(response)) ?? null;
+export interface Market {
+  readonly spec: MarketSpec;
+  readonly feeds: readonly Feed[];
+  readonly sources: readonly Source[];
 }
+
+/** In the order in which their feeds are asked whether a response is theirs. */
+export const ALL: readonly Market[] = [
+  { spec: caiso, feeds: [caisoOasis], sources: caisoSources },
+  {
+    spec: miso,
+    feeds: [misoReport, misoExchange, misoPublicApi, misoArchive],
+    sources: [...misoSources, ...misoExchangeSources],
+  },
+];
+
+export interface Markets {
+  readonly markets: readonly MarketSpec[];
+  readonly feeds: readonly Feed[];
+  readonly sources: readonly Source[];
+  /** The feed that reads a response, judged by its content; null when none does. */
+  readonly findFeed: (response: Response) => Feed | null;
+}
+
+export function registered(all: readonly Market[]): Markets {
+  const feeds = all.flatMap((each) => each.feeds);
+  return {
+    markets: all.map(({ spec }) => spec),
+    feeds,
+    sources: all.flatMap((each) => each.sources),
+    findFeed: (response) => feeds.find((feed) => feed.recognises(response)) ?? null,
+  };
+}
+
+export const { markets, feeds, sources, findFeed } = registered(ALL);

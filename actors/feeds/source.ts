@@ -2,9 +2,8 @@
 // of a window is, when its intervals are published, and what the operator's answer means before it is parsed.
 // The parse side (feed.ts) reads the answer. Pure: time is an argument, and nothing here is sent anywhere.
 //
-// A new market is one file of Feeds, one of Sources, a line in `markets.ts`, and its section of
-// connectors.yaml. Rules of the contract: windows of one day do not overlap and are named the same on every
-// machine; a window asked twice gives the same observations or newer versions of them.
+// README.md beside this says what a new market must promise. Windows of one day do not overlap and are named
+// the same on every machine; a window asked twice gives the same observations or newer versions of them.
 
 import type { MarketSpec } from '../domain/market.ts';
 import type { OperatingDay } from '../domain/operating-day.ts';

@@ -2,7 +2,9 @@
 // compared with the oracle's, which reads the same topics by hand. Which bars are final depends on how far
 // calendars were told; here every column counts but that one.
 
-import { runtimePolicy } from '../../runtime/options.ts';
+import type { Markets } from '../../actors/feeds/markets.ts';
+import type { Config } from '../../configs/load.ts';
+import { runtimePolicy, type StageOptions } from '../../runtime/options.ts';
 import { rawTopic, TOPIC } from '../../runtime/services.ts';
 import { prepare } from '../../runtime/startup.ts';
 import { memoryCache } from '../../sinks/memory-cache.ts';
@@ -32,9 +34,15 @@ export interface Gold {
   readonly told: readonly Told[];
 }
 
-/** A process with every service, as it is shipped, over a calm log and a calm ClickHouse. */
-export function pipelineOver({ world, store }: GoldWorld): Gold {
-  const { config, stages } = prepare({});
+/** What runs: a configuration, and the markets that it was read for. */
+export interface Product {
+  readonly config: Config;
+  readonly stages: StageOptions;
+  readonly known?: Pick<Markets, 'markets' | 'findFeed'>;
+}
+
+/** A process with every service, over a calm log and a calm ClickHouse. */
+export function pipelineOver({ world, store }: GoldWorld, { config, stages, known }: Product): Gold {
   const clickhouse = new SimulatedClickHouse(
     world,
     () => CALM_SINK,
@@ -49,6 +57,7 @@ export function pipelineOver({ world, store }: GoldWorld): Gold {
     settings: { partitions: PARTITIONS, policy: runtimePolicy(config), stages },
     sinkTimeoutMs: 60_000,
     chunkMax: 1_000,
+    ...(known === undefined ? {} : { known }),
     log: { store, clock, draw, faults: () => CALM_LOG, waiters: new Set() },
     told: (event) => void told.push(event),
     crashes: () => false,
@@ -60,8 +69,8 @@ export function pipelineOver({ world, store }: GoldWorld): Gold {
 }
 
 /** Runs the pipeline until it has read everything. */
-export async function goldOf(of: GoldWorld): Promise<Gold> {
-  const gold = pipelineOver(of);
+export async function goldOf(of: GoldWorld, product: Product = prepare({})): Promise<Gold> {
+  const gold = pipelineOver(of, product);
   const { pipeline } = gold.member;
   const done = { is: false };
   const work = gold.member

@@ -3,7 +3,7 @@
 // word, stand still past its session and come back as a zombie, and see its clock jump.
 
 import type { Response } from '../../actors/feeds/feed.ts';
-import { findFeed, markets } from '../../actors/feeds/markets.ts';
+import { findFeed, type Markets, markets } from '../../actors/feeds/markets.ts';
 import type { Clock } from '../../runtime/host.ts';
 import { AnswerCache } from '../../runtime/http/answer-cache.ts';
 import { actorsView } from '../../runtime/inspection.ts';
@@ -27,6 +27,8 @@ export interface MemberWorld {
   readonly settings: Pick<PipelineSettings, 'partitions' | 'policy' | 'stages'>;
   readonly sinkTimeoutMs: number;
   readonly chunkMax: number;
+  /** The markets it knows; without: those of the product. */
+  readonly known?: Pick<Markets, 'markets' | 'findFeed'>;
   readonly told: (event: Told) => void;
   /** Whether the actor of a path crashes now, outside its edge. */
   readonly crashes: (path: string) => boolean;
@@ -80,11 +82,10 @@ export class Member {
       {
         ...settings,
         roles: new Set(SERVICES.map(({ name }) => name)),
-        markets,
+        ...(of.known ?? { markets, findFeed }),
         connectors: [],
         retentionMs: 3_600_000,
         sinkTimeoutMs: of.sinkTimeoutMs,
-        findFeed,
       },
     );
     world.host(this.#host);
