@@ -3,8 +3,10 @@
 
 import { describe, expect, test } from 'bun:test';
 import type { Batch, Commit } from '../../../actors/batch.ts';
+import { keyHash } from '../../../actors/domain/murmur2.ts';
 import { unsealJson } from '../../../actors/domain/sealed.ts';
 import { type InstrumentState, instrumentBehaviour } from '../../../actors/instrument.ts';
+import { asOf, barrierValue, baseLayout, grown, LAYOUT_KEY, placed } from '../../../actors/layout.ts';
 import { EMPTY_LEDGER, imbalance } from '../../../actors/ledger.ts';
 import { unpackParked } from '../../../actors/parked.ts';
 import { routerBehaviour, routerFrom } from '../../../actors/router.ts';
@@ -437,4 +439,108 @@ test('of several calendar messages in a batch the latest time is stored', () => 
   const { state } = bench.batch([news(9_000), news(4_000)]);
   const stored = state.find((each) => each.key === 'r:calendar:X:R')?.value;
   expect(unsealJson(stored ?? bytes(''), [1])).toBe(9);
+});
+
+describe('a barrier', () => {
+  const layout = grown(baseLayout(4), 6);
+  const ids = Array.from({ length: 200 }, (_, n) => `X:R:${n}`);
+  const inThis = ids.filter((id) => placed(baseLayout(4), keyHash(id)) === 3);
+  const stays = inThis.find((id) => placed(layout, keyHash(id)) === 3) ?? '';
+  const moves = inThis.find((id) => placed(layout, keyHash(id)) > 3) ?? '';
+
+  /** Both instruments have a record, and the barrier was polled behind them. */
+  function atBarrier(): Bench {
+    const bench = started();
+    bench.batch([
+      [stays, '1'],
+      [moves, '2'],
+    ]);
+    bench.finish('committed');
+    const barrier = barrierValue({ topic: 'in', layout }, 0);
+    const batch = batchOf([[LAYOUT_KEY, new TextDecoder().decode(barrier)]], 2);
+    bench.tell({ kind: 'polled', seq: bench.state.seq, batch, nowMs: 5 });
+    return bench;
+  }
+
+  const handed = (bench: Bench): void => {
+    const changes = [{ key: `i:${moves}\u0000all`, value: null }];
+    bench.tell({
+      kind: 'handed',
+      seq: bench.state.seq,
+      handOver: { changes, moved: new Set([moves]) },
+    });
+  };
+
+  test('is handed over in the commit that takes the position behind it, and counts for nothing', () => {
+    const bench = atBarrier();
+    expect(bench.ports.at(-1)).toMatchObject({ kind: 'hand-over', barrier: { topic: 'in', layout } });
+    handed(bench);
+    const commit = bench.lastCommit();
+    expect(commit.nextOffset).toBe(3);
+    expect(commit.outputs).toEqual([]);
+    expect(commit.state.map(({ key }) => key)).toEqual([`i:${moves}\u0000all`, 'r:position', 'r:ledger']);
+    expect(bench.state.layout).toBeNull();
+    bench.finish('committed');
+    expect(bench.state.layout).toEqual(layout);
+    expect(bench.ports.at(-2)).toMatchObject({ kind: 'moved', instruments: new Set([moves]) });
+    expect(bench.ports.at(-1)).toMatchObject({ kind: 'poll', position: 3 });
+    expect(bench.ledger('X')).toMatchObject({ read: 2, first: 2 });
+  });
+
+  test('whose commit was aborted is handed over again; drained before, it is left to the next owner', () => {
+    const bench = atBarrier();
+    handed(bench);
+    bench.finish('aborted');
+    bench.tell({ kind: 'retry', seq: bench.state.seq });
+    expect(bench.ports.at(-1)).toMatchObject({ kind: 'hand-over' });
+    handed(bench);
+    bench.finish('committed');
+    expect(bench.state.layout).toEqual(layout);
+    const draining = atBarrier();
+    draining.tell({ kind: 'drain' });
+    draining.tell({ kind: 'failed', seq: draining.state.seq, cause: 'the log is away' });
+    expect(draining.state).toMatchObject({ phase: 'stopped', position: 2, layout: null });
+  });
+
+  test('makes stragglers of what comes behind it for those that moved: forwarded, and nothing else', () => {
+    const bench = atBarrier();
+    handed(bench);
+    bench.finish('committed');
+    const commit = bench.batch([
+      [moves, '7'],
+      [stays, '8'],
+      [moves, '9'],
+    ]);
+    const strays = commit.outputs.filter(({ topic }) => topic === 'in');
+    expect(strays).toEqual([
+      { topic: 'in', key: moves, value: bytes('7') },
+      { topic: 'in', key: moves, value: bytes('9') },
+    ]);
+    bench.finish('committed');
+    expect(bench.values(stays)).toEqual([1, 8]);
+    const ledger = bench.ledger('X');
+    expect(ledger).toMatchObject({ read: 5, first: 3, forwarded: 2, emitted: { ticks: 2 } });
+    expect(imbalance(ledger)).toBe(0);
+  });
+
+  test('sends calendars on beside the place, as of the layout that was read', () => {
+    const bench = atBarrier();
+    handed(bench);
+    bench.finish('committed');
+    const news = JSON.stringify({ market: 'X', run: 'R', advance_to: 7_000 });
+    const [calendar] = bench.batch([[CALENDAR_KEY, news]]).outputs;
+    expect(calendar?.partition).toEqual({ beside: { topic: 'in', partition: 3 }, version: 2 });
+  });
+
+  test('of the past is passed over', () => {
+    const bench = atBarrier();
+    bench.tell({ kind: 'handed', seq: bench.state.seq, handOver: { changes: [], moved: new Set() } });
+    bench.finish('committed');
+    const old = barrierValue({ topic: 'in', layout: asOf(layout, 2) }, 0);
+    const batch = batchOf([[LAYOUT_KEY, new TextDecoder().decode(old)]], 3);
+    bench.tell({ kind: 'polled', seq: bench.state.seq, batch, nowMs: 5 });
+    bench.tell({ kind: 'handed', seq: bench.state.seq, handOver: { changes: [], moved: new Set() } });
+    bench.finish('committed');
+    expect(bench.state).toMatchObject({ position: 4, layout });
+  });
 });

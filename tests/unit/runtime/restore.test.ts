@@ -3,6 +3,7 @@
 
 import { expect, test } from 'bun:test';
 import { sealJson } from '../../../actors/domain/sealed.ts';
+import { baseLayout, grown } from '../../../actors/layout.ts';
 import { EMPTY_LEDGER } from '../../../actors/ledger.ts';
 import type { Member } from '../../../runtime/log/log.ts';
 import { restorePartition } from '../../../runtime/restore.ts';
@@ -53,4 +54,27 @@ test('every flipped bit and every cut of a router entry is found', async () => {
       await expect(restorePartition(member(0, [[key, cut]]), OF, null)).rejects.toThrow('stored part');
     }
   }
+});
+
+test('a partition that a layout adds is whole with the mark of each older one', async () => {
+  const layout = grown(baseLayout(2), 3);
+  const mark = (ms: number) => sealJson(1, { layout, calendar: { 'X:R': ms } });
+  const of = { topic: 'in', partition: 2 };
+  const entries = [
+    ['h:2:0', mark(5)],
+    ['i:X:R:A\u0000head', sealJson(1, 1)],
+    ['h:2:1', mark(9)],
+  ] as const;
+  for (const [count, awaits] of [
+    [0, [0, 1]],
+    [2, [1]],
+    [3, []],
+  ] as const) {
+    const restored = await restorePartition(member(0, entries.slice(0, count)), of, layout);
+    expect(restored.awaits).toEqual([...awaits]);
+  }
+  const { router } = await restorePartition(member(0, entries), of, layout);
+  expect(router).toMatchObject({ layout, calendar: new Map([['X:R', 9]]), instruments: ['X:R:A'] });
+  const early = await restorePartition(member(0, []), { topic: 'in', partition: 3 }, layout);
+  expect(early.awaits).toEqual([0, 1, 2]);
 });
