@@ -11,6 +11,7 @@ import { migrate } from '../sinks/migrations.ts';
 import { Fault, type Sink } from '../sinks/sink.ts';
 import { EngineKeeper } from './engine-keeper.ts';
 import type { Clock, Draw } from './host.ts';
+import { Retries } from './retries.ts';
 import type { DependencyView, RecordEvent } from './views.ts';
 
 export interface DatabasePorts {
@@ -27,6 +28,7 @@ export interface DatabaseSettings {
 }
 
 const ENGINE_START_MS_MAX = 60_000;
+const ACTOR = 'sinks/clickhouse';
 /** A start waits no longer for the schema of a server that hangs. */
 const START_MS_MAX = 5_000;
 
@@ -38,6 +40,7 @@ export class Database {
   readonly #target: string;
   #pending: string | null = 'the schema is not migrated yet';
   #closed = false;
+  readonly #retries: Retries;
   /** Nobody waits for the first attempt any more. */
   #started = false;
 
@@ -51,6 +54,10 @@ export class Database {
     this.#settings = settings;
     this.#keeper = keeper;
     this.#target = new URL(url).host;
+    const { clock, record } = ports;
+    const kinds = ['dependency_down', 'dependency_up'] as const;
+    const about = { service: 'projection-service', actor: ACTOR, kinds, quietMs: null };
+    this.#retries = new Retries({ clock, record, ...about });
     const { poolSize: connectionsMax, timeoutMs: requestTimeoutMs } = settings;
     this.clickhouse = new ClickHouse({ url, connectionsMax, requestTimeoutMs });
   }
@@ -129,6 +136,7 @@ export class Database {
       const cluster = clickhouse.kind === 'server' ? clickhouse.cluster : null;
       const applied = await migrate(this.clickhouse, cluster);
       this.#pending = null;
+      this.#retries.passed(ACTOR);
       if (applied.length > 0) this.#event('note', `migrations: ${applied.join(', ')}`, 'applied');
     } catch (error) {
       if (this.#closed) return;
@@ -140,13 +148,14 @@ export class Database {
         return;
       }
       const delayMs = backoffMs(this.#settings.backoff, attempt, this.#ports.draw());
-      this.#event('dependency_down', this.#pending, `asked again in ${delayMs} ms; input waits`);
+      const decision = `asked again in ${delayMs} ms, and so on; input waits`;
+      this.#retries.failed(ACTOR, this.#pending, decision);
       this.#ports.clock.after(delayMs, () => void this.#attempt(attempt + 1));
     }
   }
 
   #event(kind: 'note' | 'dependency_down', cause: string, decision: string): void {
-    const actor = 'sinks/clickhouse';
-    this.#ports.record({ kind, service: 'projection-service', actor, cause, decision, budget_left: null });
+    const about = { service: 'projection-service', actor: ACTOR, budget_left: null };
+    this.#ports.record({ kind, cause, decision, ...about });
   }
 }

@@ -17,6 +17,7 @@ import { Partition } from './partition.ts';
 import type { PartitionPlan, PartitionPorts, StartState } from './partition-plan.ts';
 import { recoverSlots } from './recovery.ts';
 import { restorePartition } from './restore.ts';
+import { Retries } from './retries.ts';
 import type { EventKind } from './views.ts';
 
 export interface GroupSettings {
@@ -50,9 +51,11 @@ export class Group {
   /** Assignments and restarts, one after the other; never rejects. */
   #changes: Promise<void> = Promise.resolve();
 
-  constructor(settings: GroupSettings, ports: PartitionPorts, parent: Address<never>) {
+  constructor(settings: GroupSettings, ports: Omit<PartitionPorts, 'retries'>, parent: Address<never>) {
     this.#settings = settings;
-    this.#ports = ports;
+    const { clock, record } = ports;
+    const about = { service: settings.service, actor: parent.path, kinds: ['note', 'resume'] } as const;
+    this.#ports = { ...ports, retries: new Retries({ clock, record, ...about, quietMs: null }) };
     this.#parent = parent;
   }
 
@@ -177,15 +180,20 @@ export class Group {
         const layout = await this.#ports.log.layout(of.topic);
         if (layout !== null && layout.steps.length > 0) await this.#widenParking(of, plan);
         const { router, parts, awaits } = await restorePartition(member, of, layout);
+        this.#ports.retries.passed(keyOf(of));
         const whole = awaits.length === 0;
         const slots = whole ? await recoverSlots(this.#ports, plan, of, router, parts) : new Map();
         return { router, slots, awaits };
       } catch (error) {
         if (!isRetryable(error)) throw error;
         const delayMs = backoffMs(plan.backoff, attempt, this.#ports.draw());
-        this.#record('note', messageOf(error), `the restore is tried again in ${delayMs} ms`);
+        const decision = `the restore is tried again in ${delayMs} ms, and so on`;
+        this.#ports.retries.failed(keyOf(of), messageOf(error), decision);
         await new Promise<void>((done) => this.#ports.clock.after(delayMs, done));
-        if (this.#closing || !this.#assigned.has(keyOf(of))) return null;
+        if (this.#closing || !this.#assigned.has(keyOf(of))) {
+          this.#ports.retries.gone(keyOf(of));
+          return null;
+        }
       }
     }
   }

@@ -127,7 +127,7 @@ function answerCache({ prepared, environment }: Launch): AnswerCache {
     environment.redisUrl === null
       ? memoryCache(entriesMax, systemClock.nowMs)
       : redisCache(environment.redisUrl, entriesMax);
-  return new AnswerCache(store, classes, crypto.randomUUID().slice(0, 8));
+  return new AnswerCache(store, classes, (ms, work) => systemClock.after(ms, work));
 }
 
 function pipelineOf(of: Launch, log: Log, database: Database, cache: AnswerCache): Pipeline {

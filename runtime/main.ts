@@ -12,6 +12,7 @@ import { openLoggers } from './logging.ts';
 import { type LogVoice, openLog } from './open-log.ts';
 import type { Pipeline } from './pipeline.ts';
 import { openPorts, type Ports } from './ports.ts';
+import { Retries } from './retries.ts';
 import { takeSample } from './sample.ts';
 import { CONNECTORS, SERVICES } from './services.ts';
 import {
@@ -23,12 +24,15 @@ import {
   requireDirectories,
 } from './startup.ts';
 import { humanVoice, machineVoice, number, terminal, type Voice } from './terminal.ts';
+import type { EventKind } from './views.ts';
 
 const LEAVE_MS_MAX = 2_000;
 const DRAIN_MS_MAX = 30_000;
 const RETAIN_MS = 600_000;
 const AUDIT_MS = 600_000;
 const AUDIT_AGAIN_MS = 15_000;
+/** Without a failure for so long, the log is well again. */
+const LOG_QUIET_MS = 30_000;
 const TTY = process.stdout.isTTY === true;
 
 const USAGE = `usage: bun run start
@@ -153,13 +157,21 @@ function giveUp(cause: string, logger: { fatal(of: object): void }, events: Even
 
 /** The log failed and is tried again, or its topics grew: an event once events are kept, a line before. */
 function troubles(events: EventLog, logger: { warn(of: object): void }): LogVoice {
-  const say = (kind: 'dependency_down' | 'rebalance', cause: string, decision: string): void => {
+  const say = (kind: EventKind, cause: string, decision: string): void => {
     const about = { service: 'markets', actor: 'log', cause, decision, budget_left: null };
     if (events.attached) events.record({ kind, ...about });
     else logger.warn({ event: kind, message: cause, decision });
   };
+  const retries = new Retries({
+    clock: systemClock,
+    record: ({ kind, cause, decision }) => say(kind, cause, decision),
+    service: 'markets',
+    actor: 'log',
+    kinds: ['dependency_down', 'dependency_up'],
+    quietMs: LOG_QUIET_MS,
+  });
   return {
-    note: (cause) => say('dependency_down', cause, 'tried again; input waits'),
+    note: (cause) => retries.failed('log', cause, 'tried again; input waits'),
     told: (cause, decision) => say('rebalance', cause, decision),
   };
 }

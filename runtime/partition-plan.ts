@@ -11,6 +11,7 @@ import type { BackoffPolicy } from '../actors/supervision.ts';
 import type { Directory } from './directory.ts';
 import type { Clock, Draw, Host } from './host.ts';
 import type { Log } from './log/log.ts';
+import type { Retries } from './retries.ts';
 import type { RecordEvent } from './views.ts';
 
 export interface PartitionPorts {
@@ -20,6 +21,8 @@ export interface PartitionPorts {
   readonly log: Log;
   readonly directory: Directory;
   readonly record: RecordEvent;
+  /** Of the group: one outage for all of its partitions. */
+  readonly retries: Retries;
 }
 
 export interface PartitionPlan {

@@ -114,6 +114,7 @@ export class Partition implements SlotOwner {
    */
   async dispose(): Promise<void> {
     this.#stop.abort();
+    this.#ports.retries.gone(this.path);
     this.#ports.host.stop(this.#address);
     if (this.slotKey !== null) this.#ports.directory.disown(this.slotKey);
     this.#drained.resolve();
@@ -194,6 +195,7 @@ export class Partition implements SlotOwner {
       try {
         const appended = this.#ports.log.appended([this.of.topic], AbortSignal.any([signal, waiter.signal]));
         const batch = await this.#member.poll(this.of, this.#plan.recordsMax);
+        this.#ports.retries.passed(this.path);
         if (batch === null) {
           await appended;
           continue;
@@ -252,7 +254,7 @@ export class Partition implements SlotOwner {
 
   #backOff(effect: Extract<RouterEffect, { kind: 'back-off' }>): void {
     const delayMs = backoffMs(this.#plan.backoff, effect.attempt, this.#ports.draw());
-    this.#record('note', effect.cause, `tried again in ${delayMs} ms, attempt ${effect.attempt + 2}`);
+    this.#ports.retries.failed(this.path, effect.cause, `tried again in ${delayMs} ms, and so on`);
     this.#ports.clock.after(delayMs, () => this.tell({ kind: 'retry', seq: effect.seq }));
   }
 
@@ -283,7 +285,7 @@ export class Partition implements SlotOwner {
     this.#drained.resolve();
   }
 
-  #record(kind: 'pause' | 'resume' | 'note' | 'stop', cause: string, decision: string): void {
+  #record(kind: 'pause' | 'resume' | 'stop', cause: string, decision: string): void {
     const { service } = this.#plan.settings;
     this.#ports.record({ kind, service, actor: this.path, cause, decision, budget_left: null });
   }

@@ -1,6 +1,7 @@
-// Group commit in front of the sink: while one insert of a topic is under way, batches of its other
-// partitions queue and the next insert takes all of them. So inserts are few and large under load, and
-// immediate when there is little. A row that the sink cannot take is found by halving, and refused alone.
+// Group commit in front of the sink: batches of a topic's partitions queue, and an insert takes all of them.
+// One follows another when enough rows wait, or a second after the last began: so inserts are few and large
+// under load, about one a second when there is little, and the first after a pause is immediate. A row that
+// the sink cannot take is found by halving, and refused alone.
 
 import type { Batch } from '../actors/batch.ts';
 import { type Rejection, reject } from '../actors/domain/rejection.ts';
@@ -34,10 +35,16 @@ export interface WriterSettings {
   readonly failed: (topic: string, fault: Fault) => void;
 }
 
+/** So many waiting rows are inserted at once; fewer wait until so long after the last insert began. */
+const ROWS_ENOUGH = 10_000;
+const LINGER_MS = 1_000;
+
 export class ProjectionWriter {
   readonly #settings: WriterSettings;
   readonly #queue: Waiting[] = [];
   #busy = false;
+  #begunMs = Number.NEGATIVE_INFINITY;
+  #lingering = false;
 
   constructor(settings: WriterSettings) {
     this.#settings = settings;
@@ -56,10 +63,28 @@ export class ProjectionWriter {
 
   #next(): void {
     if (this.#busy || this.#queue.length === 0) return;
+    const { clock, rowsMax } = this.#settings;
+    const nowMs = clock.nowMs();
+    const leftMs = Math.min(LINGER_MS, this.#begunMs + LINGER_MS - nowMs);
+    if (leftMs > 0 && this.#waiting() < Math.min(ROWS_ENOUGH, rowsMax)) return this.#linger(leftMs);
     this.#busy = true;
+    this.#begunMs = nowMs;
     const group = this.#take();
     this.#insert(group).finally(() => {
       this.#busy = false;
+      this.#next();
+    });
+  }
+
+  #waiting(): number {
+    return this.#queue.reduce((sum, { batch }) => sum + batch.count, 0);
+  }
+
+  #linger(ms: number): void {
+    if (this.#lingering) return;
+    this.#lingering = true;
+    this.#settings.clock.after(ms, () => {
+      this.#lingering = false;
       this.#next();
     });
   }
@@ -122,6 +147,8 @@ export class ProjectionWriter {
       const receipt = await sink.write(rowsOf(topic, spans), late.signal);
       this.#settings.wrote(topic, receipt, () => keysOf(spans));
     } catch (error) {
+      // It made no rows: when to try again is decided by whoever asks.
+      this.#begunMs = Number.NEGATIVE_INFINITY;
       if (error instanceof Fault) this.#settings.failed(topic, error);
       throw error;
     } finally {

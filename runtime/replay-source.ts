@@ -15,6 +15,7 @@ import { type Finding, findingsOf } from '../actors/feeds/findings.ts';
 import type { Address, Clock, Host } from './host.ts';
 import type { Log, Outgoing, StateChange } from './log/log.ts';
 import { calendarOutput, closedKey, cursorKey, rawOutputs, WRITER } from './raw-outputs.ts';
+import { Retries } from './retries.ts';
 import type { RecordEvent } from './views.ts';
 
 export interface ReplayPlan {
@@ -57,6 +58,7 @@ export class ReplaySource {
   readonly #stop = new AbortController();
   #state: ConnectorState = connectorStart;
   #cursors: Map<string, Uint8Array> | null = null;
+  readonly #retries: Retries;
   #lastEventUs: number | null = null;
 
   constructor(ports: ReplayPorts, plan: ReplayPlan, parent: Address<never>) {
@@ -76,6 +78,9 @@ export class ReplaySource {
       perform: (effect) => this.#perform(effect),
       crashed: (error) => this.#finished.reject(error),
     });
+    const { clock, record } = ports;
+    const about = { service: 'connectors', actor: this.path, kinds: ['note', 'resume'] } as const;
+    this.#retries = new Retries({ clock, record, ...about, quietMs: null });
   }
 
   get path(): string {
@@ -172,6 +177,7 @@ export class ReplaySource {
     const key = cursorKey(effect.response);
     const value = encoder.encode(JSON.stringify(effect.cursor));
     await this.#ports.log.append(WRITER, outputs, [{ key, value }]);
+    this.#retries.passed(this.path);
     this.#cursors?.set(key, value);
     const market = effect.records[0]?.market;
     if (market !== undefined) this.#plan.extracted(market, effect.records.length);
@@ -196,6 +202,7 @@ export class ReplaySource {
       state.push({ key: closedKey(key), value: encoder.encode(String(advanceTo)) });
     }
     await this.#ports.log.append(WRITER, outputs, state);
+    this.#retries.passed(this.path);
     return { kind: 'appended' };
   }
 
@@ -205,7 +212,7 @@ export class ReplaySource {
   }
 
   #backOff(cause: string): void {
-    this.#note({ cause, decision: 'tried again in 1 s' });
+    this.#retries.failed(this.path, cause, 'tried again in 1 s, and so on');
     this.#ports.clock.after(1_000, () => this.#address.tell({ kind: 'retry' }));
   }
 }

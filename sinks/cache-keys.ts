@@ -55,9 +55,14 @@ export interface Scope {
   readonly location: string | null;
 }
 
-/** No name holds a newline. */
+/** As it stands in the keys. Different scopes may share a name; then a change of one is a change of both. */
 export function scopeName({ market, run, location }: Scope): string {
-  return `${market ?? ''}\n${run ?? ''}\n${location ?? ''}`;
+  return `${part(market)}:${part(run)}:${part(location)}`;
+}
+
+/** The scope in a key of ours. */
+export function scopeOfKey(key: string): string {
+  return key.split(':', 4).slice(1).join(':');
 }
 
 /** Every scope that a row of this instrument belongs to: each of its three names said or left open. */

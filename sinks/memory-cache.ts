@@ -16,6 +16,8 @@ export function globPattern(glob: string): RegExp {
 
 export function memoryCache(entriesMax: number, nowMs: () => number): Cache {
   const entries = new Map<string, Entry>();
+  const ends = new Map<string, number>();
+  const endsOf = (kind: string): string => String(ends.get(kind) ?? 0);
   let hits = 0;
   let misses = 0;
   const live = (key: string): Entry | null => {
@@ -33,14 +35,22 @@ export function memoryCache(entriesMax: number, nowMs: () => number): Cache {
       else hits += 1;
       return found?.value ?? null;
     },
-    async set(key, value, ttlSeconds) {
+    async set(key, value, ttlSeconds, mark) {
       if (value.length > VALUE_CHARS_MAX || ttlSeconds <= 0) return;
+      if (mark !== undefined && mark.at !== endsOf(mark.kind)) return;
       entries.delete(key);
       for (const oldest of entries.keys()) {
         if (entries.size < entriesMax) break;
         entries.delete(oldest);
       }
       entries.set(key, { value, expiresMs: nowMs() + ttlSeconds * 1_000 });
+    },
+    mark: async (kind) => ({ kind, at: endsOf(kind) }),
+    async invalidate(kind, touches) {
+      ends.set(kind, (ends.get(kind) ?? 0) + 1);
+      const found = [...entries.keys()].filter((key) => key.startsWith(`${kind}:`) && touches(key));
+      for (const key of found) entries.delete(key);
+      return found.length;
     },
     async remove(keys) {
       return keys.filter((key) => live(key) !== null && entries.delete(key)).length;

@@ -1,5 +1,7 @@
 // The cache on Redis: the owner of ioredis. Redis may be down, slow, flushed or full at any moment: a failure
-// is a miss, counted and never thrown, and the answer comes from ClickHouse.
+// is a miss, counted and never thrown, and the answer comes from ClickHouse. All processes share it: who
+// writes rows removes the answers that they touch, and `changes:<kind>` keeps out an answer whose rows were
+// read before that. It holds a word of chance that ends with each change; so it works in a full Redis too.
 
 import { Redis } from 'ioredis';
 import { type Cache, type CacheStats, VALUE_CHARS_MAX } from './sink.ts';
@@ -10,6 +12,11 @@ const SCANNED_MAX = 1_000_000;
 const SCANNED_FOR_ROOM_MAX = 5_000;
 /** Keys of ours; others may live in the same database. */
 const KINDS = ['ohlc', 'metrics', 'curves'];
+const MARK_SECONDS = 86_400;
+const SET_IF_MARKED = `if redis.call('GET', KEYS[2]) == ARGV[1] then
+  return redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+end
+return false`;
 
 interface Counters {
   hits: number;
@@ -41,7 +48,7 @@ export function redisCache(url: string, entriesMax: number): Cache {
   });
   client.connect().catch(() => {});
   const counters: Counters = { hits: 0, misses: 0, failures: 0, operations: 0, millis: 0 };
-  const attempt = async <T>(fallback: T, work: () => Promise<T>): Promise<T> => {
+  const attempt: Attempt = async (fallback, work) => {
     const from = performance.now();
     counters.operations += 1;
     try {
@@ -64,18 +71,13 @@ export function redisCache(url: string, entriesMax: number): Cache {
       else counters.hits += 1;
       return found;
     },
-    async set(key, value, ttlSeconds) {
-      if (value.length > VALUE_CHARS_MAX || ttlSeconds <= 0) return;
-      await attempt<unknown>(null, async () => {
-        await makeRoom(client, entriesMax);
-        return client.set(key, value, 'EX', Math.ceil(ttlSeconds));
-      });
-    },
+    ...keeping(client, attempt, entriesMax),
     remove: (keys) => (keys.length === 0 ? Promise.resolve(0) : attempt(0, () => client.unlink([...keys]))),
     removeMatching,
     async clear() {
       let removed = 0;
       for (const kind of KINDS) removed += await removeMatching(`${kind}:*`);
+      await attempt(0, () => client.unlink(KINDS.map(markKey)));
       return removed;
     },
     async stats(): Promise<CacheStats> {
@@ -101,6 +103,40 @@ export function redisCache(url: string, entriesMax: number): Cache {
   };
 }
 
+type Attempt = <T>(fallback: T, work: () => Promise<T>) => Promise<T>;
+
+/** What is kept, and how a change ends it. */
+function keeping(
+  client: Redis,
+  attempt: Attempt,
+  entriesMax: number,
+): Pick<Cache, 'set' | 'mark' | 'invalidate'> {
+  return {
+    async set(key, value, ttlSeconds, mark) {
+      if (value.length > VALUE_CHARS_MAX || ttlSeconds <= 0) return;
+      const seconds = Math.ceil(ttlSeconds);
+      await attempt<unknown>(null, async () => {
+        await makeRoom(client, entriesMax);
+        if (mark === undefined) return client.set(key, value, 'EX', seconds);
+        return client.eval(SET_IF_MARKED, 2, key, markKey(mark.kind), mark.at, value, seconds);
+      });
+    },
+    async mark(kind) {
+      const key = markKey(kind);
+      const at = await attempt<string | null>(null, async () => {
+        await client.set(key, crypto.randomUUID(), 'EX', MARK_SECONDS, 'NX');
+        return client.get(key);
+      });
+      return at === null ? null : { kind, at };
+    },
+    invalidate: (kind, touches) =>
+      attempt<number | null>(null, async () => {
+        await client.unlink(markKey(kind));
+        return scanAndRemove(client, `${kind}:*`, touches);
+      }),
+  };
+}
+
 /** Makes room for one more: removes keys of ours as SCAN happens to find them; none when all are others'. */
 async function makeRoom(client: Redis, entriesMax: number): Promise<void> {
   const excess = (await client.dbsize()) + 1 - entriesMax;
@@ -118,20 +154,25 @@ async function makeRoom(client: Redis, entriesMax: number): Promise<void> {
   } while (cursor !== '0' && removed < excess && scanned < SCANNED_FOR_ROOM_MAX);
 }
 
+function markKey(kind: string): string {
+  return `changes:${kind}`;
+}
+
 /** Only `*` and `?` are special in our patterns; Redis knows more. */
 function redisPattern(glob: string): string {
   return glob.replaceAll(/[[\]\\^]/g, '\\$&');
 }
 
-async function scanAndRemove(client: Redis, glob: string): Promise<number> {
+async function scanAndRemove(client: Redis, glob: string, isMeant = (_: string) => true): Promise<number> {
   const pattern = redisPattern(glob);
   let cursor = '0';
   let removed = 0;
   let scanned = 0;
   do {
-    const [next, keys] = await client.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
+    const [next, found] = await client.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
     cursor = next;
     scanned += SCAN_COUNT;
+    const keys = found.filter(isMeant);
     if (keys.length > 0) removed += await client.unlink(keys);
   } while (cursor !== '0' && scanned < SCANNED_MAX);
   return removed;

@@ -49,12 +49,28 @@ export interface Sink {
 /** A larger answer is not kept. */
 export const VALUE_CHARS_MAX = 4_000_000;
 
+/** A moment of a kind of answers, as all know it who share the cache. */
+export interface Mark {
+  readonly kind: string;
+  readonly at: string;
+}
+
 /** A disposable cache of answers. Losing it at any moment changes no answer. */
 export interface Cache {
   readonly kind: 'memory' | 'redis';
   get(key: string): Promise<string | null>;
-  /** Keeps it for `ttlSeconds`, or shorter: others make room for it, and it for others. */
-  set(key: string, value: string, ttlSeconds: number): Promise<void>;
+  /**
+   * Keeps it for `ttlSeconds`, or shorter: others make room for it, and it for others. With a `mark`: only if
+   * nothing of its kind was invalidated since that was taken.
+   */
+  set(key: string, value: string, ttlSeconds: number, mark?: Mark): Promise<void>;
+  /** Taken before the rows are read that an answer is made of; null: it cannot be kept. */
+  mark(kind: string): Promise<Mark | null>;
+  /**
+   * Rows have changed: removes the keys of a kind that `touches` says of, for all who share the cache, and
+   * ends every mark of the kind. Null: it could not be done, and has to be asked again.
+   */
+  invalidate(kind: string, touches: (key: string) => boolean): Promise<number | null>;
   /** Returns how many of the keys were there. */
   remove(keys: readonly string[]): Promise<number>;
   /** Removes keys that match a glob (`*` and `?` only, at most 256 characters); bounded, by scan. */

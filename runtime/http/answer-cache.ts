@@ -1,9 +1,9 @@
-// Cached answers of queries. An entry carries the stamp of what was asked about: which process wrote it, and
-// how often rows of that market, run and location (as far as the question named them) had changed. Another
-// stamp is a miss, so an answer is never older than its rows, and new rows of one instrument make no other's
-// answer a miss.
+// Cached answers of queries, shared by all who share the cache. Rows that change take the answers away that
+// they touch, those of one market, run and location, and leave all others. Until the cache has done that the
+// process that wrote them asks it nothing about them; an answer whose rows were read before a change is not
+// kept. So an answer is never older than the rows of this process, and of others by a moment.
 
-import { queryKey, scopeName, scopesOf } from '../../sinks/cache-keys.ts';
+import { queryKey, scopeOfKey, scopesOf } from '../../sinks/cache-keys.ts';
 import type { GoldPage, GoldQuery, QueryKind } from '../../sinks/queries.ts';
 import type { Cache, CacheStats } from '../../sinks/sink.ts';
 import { TOPIC } from '../services.ts';
@@ -20,47 +20,69 @@ const KIND_OF_TOPIC: ReadonlyMap<string, QueryKind> = new Map([
 ]);
 const TOP_MISSES = 10;
 const SHAPES_MAX = 500;
-const SCOPES_MAX = 200_000;
+const OWED_MAX = 50_000;
+const RETRY_MS = 1_000;
 
 export type Removal = 'pattern' | 'market' | 'location' | 'refresh' | 'clear';
 
-/** How often the rows of each scope changed. Bounded: when there are too many, every stamp changes. */
-class Changes {
-  readonly #counts = new Map<string, number>();
-  #round = 0;
+/** Changes of one kind that the cache has not heard of yet: scopes, and how often each has changed. */
+class Owed {
+  readonly #scopes = new Map<string, number>();
+  /** Too many to name: all of the kind. */
+  #all = 0;
+  #changes = 0;
 
   add(instruments: Iterable<string>): void {
-    const scopes = new Set<string>();
-    for (const each of instruments) for (const scope of scopesOf(each)) scopes.add(scope);
-    if (this.#counts.size + scopes.size > SCOPES_MAX) {
-      this.#counts.clear();
-      this.#round += 1;
+    this.#changes += 1;
+    for (const each of instruments) {
+      for (const scope of scopesOf(each)) this.#scopes.set(scope, this.#changes);
     }
-    for (const scope of scopes) this.#counts.set(scope, (this.#counts.get(scope) ?? 0) + 1);
+    if (this.#scopes.size > OWED_MAX) {
+      this.#scopes.clear();
+      this.#all = this.#changes;
+    }
   }
 
-  of(scope: string): string {
-    return `${this.#round}/${this.#counts.get(scope) ?? 0}`;
+  get some(): boolean {
+    return this.#all > 0 || this.#scopes.size > 0;
+  }
+
+  /** Grows with every change of any scope. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  has(scope: string): boolean {
+    return this.#all > 0 || this.#scopes.has(scope);
+  }
+
+  /** The cache has heard of the changes up to this one. */
+  paid(upTo: number): void {
+    if (this.#all <= upTo) this.#all = 0;
+    for (const [scope, change] of this.#scopes) if (change <= upTo) this.#scopes.delete(scope);
   }
 }
 
 export class AnswerCache {
   readonly #cache: Cache;
   readonly #classes: Readonly<Record<QueryKind, CacheClass>>;
-  readonly #changes = { ohlc: new Changes(), metrics: new Changes(), curves: new Changes() };
+  readonly #later: (ms: number, work: () => void) => void;
+  readonly #owed = { ohlc: new Owed(), metrics: new Owed(), curves: new Owed() };
+  readonly #paying = new Set<QueryKind>();
   readonly #removed = { update: 0, pattern: 0, market: 0, location: 0, refresh: 0, clear: 0 };
   readonly #missed = new Map<string, number>();
   #hits = 0;
   #misses = 0;
 
-  /** `bootId` differs between processes that share a cache. */
+  /** `later` runs work after so many milliseconds: what the cache could not take is told it again. */
   constructor(
     cache: Cache,
     classes: Readonly<Record<QueryKind, CacheClass>>,
-    readonly bootId: string,
+    later: (ms: number, work: () => void) => void,
   ) {
     this.#cache = cache;
     this.#classes = classes;
+    this.#later = later;
   }
 
   /** Rows of a topic were written; `keys` are their instruments. */
@@ -71,7 +93,24 @@ export class AnswerCache {
 
   /** Rows of these instruments were written. */
   changed(kind: QueryKind, instruments: Iterable<string>): void {
-    this.#changes[kind].add(instruments);
+    this.#owed[kind].add(instruments);
+    void this.#pay(kind);
+  }
+
+  /** Tells the cache what it has not heard of yet, one telling at a time. */
+  async #pay(kind: QueryKind): Promise<void> {
+    if (this.#paying.has(kind)) return;
+    this.#paying.add(kind);
+    const owed = this.#owed[kind];
+    let removed: number | null = 0;
+    while (owed.some && removed !== null) {
+      const upTo = owed.changes;
+      removed = await this.#cache.invalidate(kind, (key) => owed.has(scopeOfKey(key)));
+      this.#removed.update += removed ?? 0;
+      if (removed !== null) owed.paid(upTo);
+    }
+    this.#paying.delete(kind);
+    if (removed === null) this.#later(RETRY_MS, () => void this.#pay(kind));
   }
 
   async answer(
@@ -83,32 +122,22 @@ export class AnswerCache {
     const { enabled, ttlSeconds } = this.#classes[kind];
     if (!wanted || !enabled) return { page: await read(), cached: false };
     const key = queryKey(query);
-    const stamp = `${this.bootId}/${this.#changes[kind].of(scopeName(query))}`;
-    const found = await this.#cache.get(key);
-    const page = found === null ? null : this.#unpack(found, stamp);
+    const owed = this.#owed[kind];
+    const scope = scopeOfKey(key);
+    const found = owed.has(scope) ? null : await this.#cache.get(key);
+    const page = found === null ? null : unpack(found);
     if (page !== null) {
       this.#hits += 1;
       return { page, cached: true };
     }
     this.#misses += 1;
     this.#countMiss(key.replace(/:\d{4}-\d\d-\d\d(\.\.[^:]*)?:/, ':<days>:'));
+    if (owed.has(scope)) return { page: await read(), cached: false };
+    const mark = await this.#cache.mark(kind);
     const fresh = await read();
-    await this.#cache.set(key, `${stamp}\n${JSON.stringify(fresh)}`, ttlSeconds);
+    // A change meanwhile has ended the mark, or will before it is told.
+    if (mark !== null && !owed.has(scope)) await this.#cache.set(key, pack(fresh), ttlSeconds, mark);
     return { page: fresh, cached: false };
-  }
-
-  /** Null for an answer that rows have overtaken, and for what no process of ours wrote. */
-  #unpack(found: string, stamp: string): GoldPage | null {
-    const end = found.indexOf('\n');
-    if (found.slice(0, end) !== stamp) {
-      this.#removed.update += 1;
-      return null;
-    }
-    try {
-      return JSON.parse(found.slice(end + 1));
-    } catch {
-      return null;
-    }
   }
 
   /** Hits among lookups, 0–1; 1 before the first. */
@@ -168,5 +197,22 @@ export class AnswerCache {
   #countMiss(shape: string): void {
     if (this.#missed.size >= SHAPES_MAX && !this.#missed.has(shape)) this.#missed.clear();
     this.#missed.set(shape, (this.#missed.get(shape) ?? 0) + 1);
+  }
+}
+
+/** Begins every answer that is kept: of another version, it is a miss. */
+const FORM = 'answer/1\n';
+
+function pack(page: GoldPage): string {
+  return FORM + JSON.stringify(page);
+}
+
+/** Null for what no process of ours wrote. */
+function unpack(found: string): GoldPage | null {
+  if (!found.startsWith(FORM)) return null;
+  try {
+    return JSON.parse(found.slice(FORM.length));
+  } catch {
+    return null;
   }
 }

@@ -115,6 +115,22 @@ function removalTests(cache: () => Cache, fill: Fill, held: Held): void {
     });
   }
 
+  test('by a change takes the keys of its kind that it touches, and ends the marks of the kind', async () => {
+    await fill('ohlc:a', 'ohlc:b', 'metrics:a');
+    const [mark, other] = [await cache().mark('ohlc'), await cache().mark('metrics')];
+    if (mark === null || other === null) throw new Error('no mark');
+    await cache().set('ohlc:c', 'c', 60, mark);
+    expect(await cache().invalidate('ohlc', (key) => key !== 'ohlc:b')).toBe(2);
+    expect(await held('ohlc:a', 'ohlc:b', 'ohlc:c', 'metrics:a')).toEqual(['ohlc:b', 'metrics:a']);
+    await cache().set('ohlc:late', 'read before the change', 60, mark);
+    await cache().set('metrics:b', 'of another kind', 60, other);
+    const fresh = await cache().mark('ohlc');
+    if (fresh === null) throw new Error('no mark');
+    expect(fresh.at).not.toBe(mark.at);
+    await cache().set('ohlc:new', 'read after it', 60, fresh);
+    expect(await held('ohlc:late', 'metrics:b', 'ohlc:new')).toEqual(['metrics:b', 'ohlc:new']);
+  });
+
   test('of everything leaves nothing', async () => {
     await fill('ohlc:a', 'metrics:b', 'curves:c');
     expect(await cache().clear()).toBe(3);

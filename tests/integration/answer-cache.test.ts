@@ -31,13 +31,16 @@ function question(location: string): GoldQuery {
   };
 }
 
-/** Rows that stand, one number a location, and the questions about them. */
+/** Rows that stand, one number a location. */
+type Rows = Map<string, number>;
+
+/** A process: its cache over the shared Redis, and the questions about rows that it shares, too. */
 class World {
-  readonly rows = new Map<string, number>();
   readonly cache: AnswerCache;
 
-  constructor(boot: string) {
-    this.cache = new AnswerCache(redisCache(server.url, 1_000), CLASSES, boot);
+  constructor(readonly rows: Rows = new Map()) {
+    const later = (ms: number, work: () => void) => void setTimeout(work, ms);
+    this.cache = new AnswerCache(redisCache(server.url, 1_000), CLASSES, later);
   }
 
   change(location: string): void {
@@ -45,22 +48,31 @@ class World {
     this.cache.changed('ohlc', [`CAISO:RTM:${location}`]);
   }
 
-  /** Asks; fails when the answer is older than the rows were when it was asked. */
-  async ask(location: string): Promise<boolean> {
-    const atLeast = this.rows.get(location) ?? 0;
+  async look(location: string) {
     const { page, cached } = await this.cache.answer(question(location), true, async () => {
       return { rows: [{ value: this.rows.get(location) ?? 0 }], next: null };
     });
-    expect(Number(page.rows[0]?.value)).toBeGreaterThanOrEqual(atLeast);
+    return { value: Number(page.rows[0]?.value), cached };
+  }
+
+  /** Asks; fails when the answer is older than the rows were when it was asked. */
+  async ask(location: string): Promise<boolean> {
+    const atLeast = this.rows.get(location) ?? 0;
+    const { value, cached } = await this.look(location);
+    expect(value).toBeGreaterThanOrEqual(atLeast);
     return cached;
+  }
+
+  async connected(): Promise<this> {
+    await until('a connection', async () => (await this.cache.health()) === null);
+    return this;
   }
 }
 
 describe.skipIf(REDIS === null)('answers over redis (needs redis-server on the PATH)', () => {
   test('are never stale and never fail, whatever happens to it', async () => {
     await server.start();
-    const world = new World('one');
-    await until('a connection', async () => (await world.cache.health()) === null);
+    const world = await new World().connected();
     let running = true;
     let asked = 0;
     let hits = 0;
@@ -89,22 +101,76 @@ describe.skipIf(REDIS === null)('answers over redis (needs redis-server on the P
     await world.cache.close();
   });
 
-  test('of another process, or spoilt, are misses', async () => {
-    const [one, two] = [new World('one'), new World('two')];
+  test('are those of every process, until any of them changes their rows', async () => {
+    const rows: Rows = new Map();
+    const one = await new World(rows).connected();
+    const two = await new World(rows).connected();
+    for (const location of ['X', 'Y']) expect(await one.ask(location)).toBe(false);
+    for (const location of ['X', 'Y']) expect(await two.ask(location)).toBe(true);
+    for (let round = 0; round < 20; round += 1) {
+      const [writer, reader] = round % 2 === 0 ? [one, two] : [two, one];
+      writer.change('X');
+      await until('the other to see it', async () => (await reader.look('X')).value === rows.get('X'), 5_000);
+      // No answer about another location went.
+      expect(await reader.ask('Y')).toBe(true);
+    }
+    for (const world of [one, two]) await world.cache.close();
+  });
+
+  test('whose rows were read before a change of another process are not kept after it', async () => {
+    const rows: Rows = new Map();
+    const one = await new World(rows).connected();
+    const two = await new World(rows).connected();
+    const slow = Promise.withResolvers<void>();
+    const reads = Promise.withResolvers<void>();
+    const late = one.cache.answer(question('Z'), true, async () => {
+      const value = rows.get('Z') ?? 0;
+      reads.resolve();
+      await slow.promise;
+      return { rows: [{ value }], next: null };
+    });
+    await reads.promise;
+    two.change('Z');
     await until(
-      'connections',
-      async () => (await one.cache.health()) === null && (await two.cache.health()) === null,
+      'the change to be told',
+      async () => Number(await server.send('EXISTS', 'changes:ohlc')) === 0,
     );
-    await one.ask('X');
-    expect(await one.ask('X')).toBe(true);
-    expect(await two.ask('X')).toBe(false);
-    const key = queryKey(question('X'));
+    slow.resolve();
+    expect(Number((await late).page.rows[0]?.value)).toBe(0);
+    for (const world of [one, two]) expect((await world.look('Z')).value).toBe(1);
+    for (const world of [one, two]) await world.cache.close();
+  });
+
+  test('go by a change that Redis did not take at first, hanging or full', async () => {
+    const rows: Rows = new Map();
+    const one = await new World(rows).connected();
+    const two = await new World(rows).connected();
+    await one.ask('H');
+    expect(await two.ask('H')).toBe(true);
+    await server.signal('SIGSTOP');
+    one.change('H');
+    expect(await one.ask('H')).toBe(false);
+    await server.signal('SIGCONT');
+    await until('the other to see it', async () => (await two.look('H')).value === 1);
+    await one.ask('H');
+    await server.send('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+    await server.send('CONFIG', 'SET', 'maxmemory', '1');
+    one.change('H');
+    await until('the other to see it', async () => (await two.look('H')).value === 2);
+    await server.send('CONFIG', 'SET', 'maxmemory', '0');
+    for (const world of [one, two]) await world.cache.close();
+  });
+
+  test('that are spoilt are misses', async () => {
+    const world = await new World().connected();
+    await world.ask('S');
+    const key = queryKey(question('S'));
     const stored = String(await server.send('GET', key));
     for (const spoilt of ['', 'x', stored.slice(0, -3), `${stored.split('\n')[0]}\n`, '{"rows":[]}']) {
       await server.send('SET', key, spoilt);
-      expect(await two.ask('X')).toBe(false);
+      expect(await world.ask('S')).toBe(false);
     }
-    expect(await two.ask('X')).toBe(true);
-    for (const world of [one, two]) await world.cache.close();
+    expect(await world.ask('S')).toBe(true);
+    await world.cache.close();
   });
 });

@@ -1,6 +1,9 @@
 // ClickHouse outside of the process, and what can happen to it while the sample is taken in: away at the
-// start and for long, hanging, losing replies after it has written. Consumption waits, memory stays flat,
-// health says what is so, all goes on by itself, and gold is the oracle's.
+// start and for long, hanging, losing replies after it has written, cut in the middle of an insert, killed in
+// it, slow, its disk full. Consumption waits, memory stays flat, health says what is so, all goes on by
+// itself, and gold is the oracle's.
+//
+// CLICKHOUSE_LOST=100 CLICKHOUSE_KILLS=20: so many lost replies and kills; unset: some.
 
 import { Database } from 'bun:sqlite';
 import { afterAll, beforeAll, expect, test } from 'bun:test';
@@ -17,10 +20,14 @@ import { Product } from '../support/product.ts';
 import { proxiesForTests, type TcpProxy } from '../support/proxy.ts';
 import { recording } from '../support/recordings.ts';
 import { temporaryDirs } from '../support/temporary.ts';
+import { canMount, smallDisk } from '../support/tmpfs.ts';
 import { until } from '../support/until.ts';
 
 const MINUTES = 60_000;
-const LOST = 40;
+const LOST = Number(process.env.CLICKHOUSE_LOST ?? 20);
+const KILLS = Number(process.env.CLICKHOUSE_KILLS ?? 2);
+const LOSING_TIMES = 4;
+const DISK = '1500m';
 /** Resident memory may be so much larger at the end of the outage than when input had come to its stop. */
 const GROWTH_MAX = 1.25;
 const RSS_MB_MAX = 1_500;
@@ -37,12 +44,15 @@ const SAMPLE = [
 const newDir = temporaryDirs('carbon-outage');
 const newProxy = proxiesForTests();
 const dir = newDir();
+/** A small file system, where this machine may mount one. */
+const disk = canMount ? smallDisk(DISK) : null;
+const home = disk?.path ?? newDir();
 let engine: Awaited<ReturnType<typeof startEngine>>;
 let proxy: TcpProxy;
 let product: Product;
 
 beforeAll(async () => {
-  engine = await startEngine(newDir());
+  engine = await startEngine(home);
   proxy = await newProxy('refuse', () => engine.httpPort);
   product = new Product({ dir, env: { CLICKHOUSE_URL: `http://127.0.0.1:${proxy.port}` } });
 }, 2 * MINUTES);
@@ -50,6 +60,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await product[Symbol.asyncDispose]();
   await engine.stop();
+  disk?.[Symbol.dispose]();
 }, MINUTES);
 
 async function health(of: (typeof NAMES)[number]): Promise<{ code: number; cause: string | null }> {
@@ -68,6 +79,29 @@ async function failures(): Promise<number> {
   const lines = text.matchAll(/^projection_errors_total\{[^}]*kind="clickhouse_\w+"[^}]*\} (\d+)/gm);
   return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
 }
+
+/** The sum of a counter of the server since it was started. */
+async function counter(event: string): Promise<number> {
+  const clickhouse = clientOf(engine);
+  try {
+    const sql = `SELECT value AS n FROM system.events WHERE event = '${event}'`;
+    return Number((await clickhouse.rows<{ n: number }>(sql))[0]?.n ?? 0);
+  } finally {
+    await clickhouse.close();
+  }
+}
+
+/** What the supervisors told of projection. */
+async function events(kind: 'note' | 'resume'): Promise<readonly unknown[]> {
+  const response = await product.get('projection', `/events?kind=${kind}&limit=500`);
+  const { events: told }: { events: readonly { service: string }[] } = JSON.parse(await response.text());
+  return told.filter(({ service }) => service === 'projection-service');
+}
+
+const progress = async (): Promise<void> => {
+  const at = committed();
+  await until('progress', () => committed() > at, 2 * MINUTES);
+};
 
 async function failuresMore(count: number): Promise<void> {
   const before = await failures();
@@ -142,6 +176,9 @@ test(
   async () => {
     proxy.turn('pass');
     await until('rows', () => committed() > 0, 2 * MINUTES);
+    await until('the end of the outage to be told', async () => (await events('resume')).length > 0, MINUTES);
+    // One outage, though hundreds of tries failed.
+    expect((await events('note')).length).toBeLessThan(20);
     proxy.turn('hang');
     const hanging = await until('projection says it', async () => {
       const found = await health('projection');
@@ -150,18 +187,74 @@ test(
     expect(hanging.code).toBe(503);
     expect((await health('normalization')).code).toBe(200);
     proxy.turn('pass');
-    for (let lost = proxy.lost; proxy.lost < LOST; lost = proxy.lost) {
+    for (let time = 1; time <= LOSING_TIMES; time += 1) {
       proxy.turn('lose');
-      await until('a reply is lost', () => proxy.lost >= lost + 4, 2 * MINUTES);
+      await until('replies are lost', () => proxy.lost >= (LOST * time) / LOSING_TIMES, 4 * MINUTES);
       proxy.turn('pass');
-      const at = committed();
-      await until('progress', () => committed() > at, 2 * MINUTES);
+      await progress();
     }
-    expect(await product.sampleIn()).toMatchObject({ balanced: true });
-    await until('projection is well', async () => (await health('projection')).code === 200);
-    expect(await product.stop()).toBe(0);
   },
   9 * MINUTES,
+);
+
+test(
+  `it is cut in the middle of an insert, and killed ${KILLS} times`,
+  async () => {
+    proxy.turn('tear');
+    await until('inserts are cut', () => proxy.torn >= 3, 2 * MINUTES);
+    proxy.turn('pass');
+    await progress();
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      const inserted = await counter('InsertedRows');
+      await until('rows', async () => (await counter('InsertedRows')) > inserted, 2 * MINUTES);
+      process.kill(engine.pid, 'SIGKILL');
+      await failuresMore(1);
+      engine = await startEngine(home);
+      await progress();
+    }
+  },
+  (2 + KILLS) * MINUTES,
+);
+
+test.skipIf(disk === null)(
+  'its disk is full (needs the right to mount): offsets wait, health says it, it goes on when there is room',
+  async () => {
+    if (disk === null) return;
+    disk.fill(300_000);
+    const full = await until('projection says it', async () => {
+      const text = await (await product.get('projection', '/metrics')).text();
+      return /projection_errors_total\{[^}]*kind="clickhouse_disk_full"[^}]*\} [1-9]/.test(text);
+    });
+    expect(full).toBe(true);
+    await failuresMore(20);
+    const at = committed();
+    await failuresMore(60);
+    expect(committed()).toBe(at);
+    const said = product.lines.find((line) => line.code === 'clickhouse_disk_full');
+    expect(said).toMatchObject({ event: 'write_failed', cause: expect.stringContaining('243') });
+    expect((await health('projection')).code).toBe(503);
+    expect((await health('normalization')).code).toBe(200);
+    disk.relieve();
+    await progress();
+  },
+  5 * MINUTES,
+);
+
+test(
+  'it is slow, and then well: the rest comes in',
+  async () => {
+    proxy.turn('slow');
+    await progress();
+    proxy.turn('pass');
+    expect(await product.sampleIn()).toMatchObject({ balanced: true });
+    await until('projection is well', async () => (await health('projection')).code === 200);
+    const [inserts, rows] = [await counter('InsertQuery'), await counter('InsertedRows')];
+    console.log(
+      `${rows} rows in ${inserts} inserts since its last start, ${Math.round(rows / inserts)} each`,
+    );
+    expect(await product.stop()).toBe(0);
+  },
+  5 * MINUTES,
 );
 
 test(

@@ -59,7 +59,7 @@ const BARS = 'aggregation.ohlc.bars.v1';
 beforeAll(async () => {
   const { clickhouse } = running();
   const on = { enabled: true, ttlSeconds: 300 };
-  cache = new AnswerCache(memoryCache(1_000, Date.now), { ohlc: on, metrics: on, curves: on }, 'boot');
+  cache = new AnswerCache(memoryCache(1_000, Date.now), { ohlc: on, metrics: on, curves: on }, () => {});
   const logger = loggerTo('silent', 'projection', () => {});
   app = newApp({ logger, adminToken: null, loopback: true });
   queryRoutes(app, {

@@ -1,16 +1,23 @@
 // Redis outside of the process: away at the start, killed, hanging, flushed under load, full. Queries answer
 // the same from ClickHouse, health says degraded and never 503, and its keys can be read and are few.
+//
+// REDIS_KILLS=20: so many kills; unset: some.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { type ConfigDir, configDir, edited, SHIPPED, textOf } from '../support/config-dir.ts';
 import { copySampledData, type Product, startProduct } from '../support/product.ts';
+import { proxiesForTests, type TcpProxy } from '../support/proxy.ts';
 import { REDIS, redisForTests } from '../support/redis.ts';
 import { temporaryDirs } from '../support/temporary.ts';
 import { until } from '../support/until.ts';
 
 const MINUTES = 60_000;
 const FLUSHES = 20;
+const KILLS = Number(process.env.REDIS_KILLS ?? 2);
+const ENTRIES_MAX = 40;
 const newDir = temporaryDirs('carbon-redis-outage');
 const redis = redisForTests();
+const newProxy = proxiesForTests();
 const QUERY = '/query/ohlc?market=CAISO&run=DAM&bar_size=1H&limit=50';
 
 interface Answer {
@@ -20,15 +27,28 @@ interface Answer {
 
 describe.skipIf(REDIS === null)('Redis (needs redis-server on the PATH)', () => {
   let product: Product;
+  let proxy: TcpProxy;
+  let configs: ConfigDir;
   let expected: readonly unknown[];
 
   beforeAll(async () => {
     const dir = newDir();
     await copySampledData(dir);
-    product = await startProduct({ dir, env: { REDIS_URL: redis.url } });
+    proxy = await newProxy('pass', () => Number(new URL(redis.url).port));
+    const text = edited(
+      textOf(SHIPPED, 'projection_policies'),
+      'max_entries: 1000',
+      `max_entries: ${ENTRIES_MAX}`,
+    );
+    configs = configDir(SHIPPED, { projection_policies: text });
+    const env = { REDIS_URL: `redis://127.0.0.1:${proxy.port}`, CONFIG_DIR: configs.path };
+    product = await startProduct({ dir, env });
   }, 8 * MINUTES);
 
-  afterAll(() => product[Symbol.asyncDispose](), MINUTES);
+  afterAll(async () => {
+    await product[Symbol.asyncDispose]();
+    configs[Symbol.dispose]();
+  }, MINUTES);
 
   async function ask(path = QUERY): Promise<Answer> {
     const response = await product.get('projection', path);
@@ -40,6 +60,15 @@ describe.skipIf(REDIS === null)('Redis (needs redis-server on the PATH)', () => 
     const response = await product.get('projection', '/health');
     const { status, dependencies } = JSON.parse(await response.text());
     return { code: response.status, status, redis: dependencies.redis?.status };
+  }
+
+  /** Every key that there is. */
+  async function keys(): Promise<string[]> {
+    const found = await redis.send('KEYS', '*');
+    if (!Array.isArray(found)) throw new Error('no keys');
+    // The command of the test itself is not the product's.
+    await redis.send('CONFIG', 'RESETSTAT');
+    return found.map(String).sort();
   }
 
   const healthy = () => until('it is back', async () => (await health()).status === 'healthy');
@@ -67,17 +96,29 @@ describe.skipIf(REDIS === null)('Redis (needs redis-server on the PATH)', () => 
   );
 
   test('keys can be read, and others of the same question find them', async () => {
-    const keys = await redis.send('KEYS', '*');
-    expect(keys).toEqual([expect.stringMatching(/^ohlc:CAISO:DAM:/)]);
-    expect(Number(await redis.send('DBSIZE'))).toBe(1);
+    expect(await keys()).toEqual(['changes:ohlc', expect.stringMatching(/^ohlc:CAISO:DAM:/)]);
   });
 
   test(
-    'killed and started again',
+    `killed and started again, ${KILLS} times`,
     async () => {
-      await redis.signal('SIGKILL');
+      for (let kill = 0; kill < KILLS; kill += 1) {
+        await redis.signal('SIGKILL');
+        await worksWithout();
+        await redis.start();
+        await healthy();
+        await cachedAgain();
+      }
+    },
+    (1 + KILLS) * MINUTES,
+  );
+
+  test(
+    'slow',
+    async () => {
+      proxy.turn('slow');
       await worksWithout();
-      await redis.start();
+      proxy.turn('pass');
       await healthy();
       await cachedAgain();
     },
@@ -131,6 +172,27 @@ describe.skipIf(REDIS === null)('Redis (needs redis-server on the PATH)', () => 
       await cachedAgain();
       const commands = String(await redis.send('INFO', 'commandstats'));
       expect(/cmdstat_keys:calls=(\d+)/.exec(commands)?.[1]).toBeUndefined();
+    },
+    MINUTES,
+  );
+
+  test(
+    'after many questions every key can be read, and they are few',
+    async () => {
+      for (const kind of ['ohlc', 'metrics', 'curves']) {
+        for (let n = 0; n < ENTRIES_MAX; n += 1) {
+          const market = ['CAISO', 'MISO'][n % 2];
+          const odd = encodeURIComponent(`A:b/${n} *`);
+          const question = n % 4 === 0 ? `delivery_location=${odd}` : `limit=${n}`;
+          const response = await product.get('projection', `/query/${kind}?market=${market}&${question}`);
+          expect(response.status).toBe(200);
+        }
+      }
+      const found = await keys();
+      const readable = /^((ohlc|metrics|curves)(:[A-Za-z0-9._-]{1,64}){5}(:[0-9a-z]{1,13})?|changes:[a-z]+)$/;
+      expect(found.filter((key) => !readable.test(key))).toEqual([]);
+      expect(found.length).toBeGreaterThan(ENTRIES_MAX / 2);
+      expect(found.length).toBeLessThanOrEqual(ENTRIES_MAX + 3);
     },
     MINUTES,
   );

@@ -90,7 +90,8 @@ export class Member {
     );
     world.host(this.#host);
     const shown = { enabled: true, ttlSeconds: 600 };
-    this.answers = new AnswerCache(of.cache, { ohlc: shown, metrics: shown, curves: shown }, `member-${id}`);
+    const classes = { ohlc: shown, metrics: shown, curves: shown };
+    this.answers = new AnswerCache(of.cache, classes, (ms, work) => void clock.after(ms, work));
     const nowMs = () => clock.nowMs();
     const nothing = () => [];
     const { platform } = this.pipeline;

@@ -6,9 +6,13 @@ import { createServer, type Server, Socket } from 'node:net';
 
 /**
  * pass: all goes through. refuse: every connection is cut at once. hang: what comes is taken and never
- * answered. lose: requests go through, and in place of the reply the connection is cut.
+ * answered. lose: requests go through, and in place of the reply the connection is cut. tear: a large
+ * request is cut in its middle. slow: replies take half a second longer.
  */
-export type Mood = 'pass' | 'refuse' | 'hang' | 'lose';
+export type Mood = 'pass' | 'refuse' | 'hang' | 'lose' | 'tear' | 'slow';
+
+const TORN_AFTER_BYTES = 20_000;
+const SLOW_MS = 500;
 
 export class TcpProxy {
   readonly #server: Server;
@@ -16,6 +20,8 @@ export class TcpProxy {
   #mood: Mood;
   /** Replies that a client did not get. */
   lost = 0;
+  /** Requests that were cut. */
+  torn = 0;
 
   private constructor(mood: Mood, to: () => number) {
     this.#mood = mood;
@@ -59,9 +65,17 @@ export class TcpProxy {
     this.#keep(server);
     client.on('close', () => server.destroy());
     server.on('close', () => client.destroy());
-    client.on('data', (bytes) => server.write(bytes));
+    let sent = 0;
+    client.on('data', (bytes) => {
+      sent += bytes.length;
+      if (mood === 'tear' && sent > TORN_AFTER_BYTES) {
+        this.torn += 1;
+        client.destroy();
+      } else server.write(bytes);
+    });
     server.on('data', (bytes) => {
-      if (mood === 'pass') client.write(bytes);
+      if (mood === 'pass' || mood === 'tear') client.write(bytes);
+      else if (mood === 'slow') setTimeout(() => client.write(bytes), SLOW_MS);
       else if (!client.destroyed) {
         this.lost += 1;
         client.destroy();

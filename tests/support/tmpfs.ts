@@ -1,18 +1,20 @@
 // A small file system of its own, for tests of full and read-only disks. Needs the right to mount; where
 // that is missing, `canMount` is false and such tests are skipped, which their names tell.
 
-import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export interface SmallDisk extends Disposable {
   readonly path: string;
   readOnly(): void;
-  /** Writes `ballast` until that many bytes are left. */
+  /** Writes `ballast` until that many bytes are left, or others were quicker. */
   fill(leave: number): void;
   /** Takes `ballast` away again. */
   relieve(): void;
 }
+
+const PIECE_BYTES = 16 * 1024 ** 2;
 
 function run(...words: string[]): boolean {
   return Bun.spawnSync(words, { stdio: ['ignore', 'ignore', 'ignore'] }).exitCode === 0;
@@ -40,8 +42,18 @@ export function smallDisk(size: string): SmallDisk {
       run('mount', '-o', 'remount,ro', path);
     },
     fill(leave) {
-      const { bavail, bsize } = statfsSync(path);
-      writeFileSync(join(path, 'ballast'), new Uint8Array(Math.max(0, bavail * bsize - leave)));
+      const piece = new Uint8Array(PIECE_BYTES);
+      for (;;) {
+        const { bavail, bsize } = statfsSync(path);
+        const bytes = Math.min(PIECE_BYTES, bavail * bsize - leave);
+        if (bytes <= 0) return;
+        try {
+          appendFileSync(join(path, 'ballast'), piece.subarray(0, bytes));
+        } catch (error) {
+          if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') return;
+          throw error;
+        }
+      }
     },
     relieve: () => rmSync(join(path, 'ballast')),
     [Symbol.dispose]() {

@@ -7,6 +7,7 @@ import {
   marketPatterns,
   queryKey,
   scopeName,
+  scopeOfKey,
   scopesOf,
 } from '../../../sinks/cache-keys.ts';
 import { globPattern } from '../../../sinks/memory-cache.ts';
@@ -103,6 +104,8 @@ test('a change of an instrument concerns every question that its rows answer, an
       for (const location of ['NODE:1', null, 'NODE']) {
         const answers = market !== 'MISO' && run !== 'DAM' && location !== 'NODE';
         expect(scopes.has(scopeName({ market, run, location }))).toBe(answers);
+        const key = queryKey({ ...OPEN, market, run, location, startDate: day, endDate: day, barSize: '1H' });
+        expect(scopes.has(scopeOfKey(key))).toBe(answers);
       }
     }
   }
