@@ -33,6 +33,20 @@ export function marketCalendar(zone: MarketZone): MarketCalendar {
   return zone.kind === 'fixed' ? fixedCalendar(zone.utcOffsetMinutes) : civilCalendar(zone.zone);
 }
 
+/** As a clock in the market shows it, with its offset: `2026-11-01T01:30:00-08:00`. */
+export function wallTime(zone: MarketZone, ms: number): string {
+  const name = zone.kind === 'fixed' ? offsetOf(zone.utcOffsetMinutes) : zone.zone;
+  const shown = Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO(name);
+  return shown.toString({ timeZoneName: 'never', smallestUnit: 'second' });
+}
+
+/** `-05:00` */
+function offsetOf(minutes: number): string {
+  const [hours, rest] = [Math.trunc(Math.abs(minutes) / 60), Math.abs(minutes) % 60];
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return `${minutes < 0 ? '-' : '+'}${two(hours)}:${two(rest)}`;
+}
+
 function fixedCalendar(utcOffsetMinutes: number): MarketCalendar {
   const offsetMs = utcOffsetMinutes * MINUTE_MS;
   const make = (index: number): OperatingDay => {

@@ -1,6 +1,7 @@
 // The connectors as their routes show them: who follows what and how it goes, the history, what of a day is
 // there. JSON with the field names of the wire; no credentials, because none comes this far.
 
+import { wallTime } from '../../actors/domain/operating-day.ts';
 import { DAY_MS } from '../../actors/domain/time.ts';
 import type { Window } from '../../actors/feeds/source.ts';
 import { circuit, opensMs } from '../../actors/live/breaker.ts';
@@ -204,6 +205,8 @@ function dayOf(feed: LiveFeed, date: string, nowMs: number): Day {
         location: gap.location,
         from: iso(gap.startMs),
         to: iso(gap.endMs),
+        market_from: wallTime(market.zone, gap.startMs),
+        market_to: wallTime(market.zone, gap.endMs),
         intervals: gap.intervals,
       });
     }

@@ -99,7 +99,16 @@ test('a third market is its files, its YAML and one registration', async () => {
     [
       'SPOT30',
       '99 of 100',
-      [{ location: 'SUL', from: '2026-10-25T13:30:00.000Z', to: '2026-10-25T14:00:00.000Z', intervals: 1 }],
+      [
+        {
+          location: 'SUL',
+          from: '2026-10-25T13:30:00.000Z',
+          to: '2026-10-25T14:00:00.000Z',
+          market_from: '2026-10-25T12:30:00-01:00',
+          market_to: '2026-10-25T13:00:00-01:00',
+          intervals: 1,
+        },
+      ],
     ],
     ['SPOT30', '96 of 96', []],
   ]);
