@@ -4,7 +4,14 @@
 
 import type { Window } from '../feeds/source.ts';
 import { intervalMsOf } from './coverage.ts';
-import { type FeedSettings, followedFromMs, missingNow, type States, stateOf } from './plan.ts';
+import {
+  type FeedSettings,
+  followedFromMs,
+  missingNow,
+  type States,
+  stateOf,
+  type WindowState,
+} from './plan.ts';
 import { daysBetween, publishedMs } from './publication.ts';
 
 /** `sinceMs`: its last good answer before. In order of time, of at most `daysMax` days. */
@@ -34,4 +41,13 @@ export function missedWindows(
 function outMs({ source, market, calendar }: FeedSettings, window: Window): number {
   const startMs = window.endMs - intervalMsOf(market, source.run);
   return publishedMs(source.publication, calendar, window, { startMs, endMs: window.endMs });
+}
+
+/** When a window was last answered with prices, or with there being none. */
+export function lastGoodMs(windows: Iterable<WindowState>): number {
+  let lastMs = 0;
+  for (const { outcome, concludedMs } of windows) {
+    if (outcome === 'response' || outcome === 'no_data') lastMs = Math.max(lastMs, concludedMs);
+  }
+  return lastMs;
 }

@@ -56,11 +56,17 @@ export function wantedOf(job: BackfillJob, { source, calendar, nodes }: FeedSett
 export interface Progress {
   readonly windows: number;
   readonly done: number;
+  /** Of those done: what the operator no longer serves, or not yet, so that nothing was asked. */
+  readonly outOfReach: number;
 }
 
 export function progressOf(wanted: Wanted, settings: FeedSettings, states: States, nowMs: number): Progress {
   const done = wanted.windows.filter((window) =>
     isDone(settings, stateOf(settings, states, window), window, wanted, nowMs),
   );
-  return { windows: wanted.windows.length, done: done.length };
+  const outOfReach = done.filter((window) => {
+    const { concludedMs } = stateOf(settings, states, window);
+    return concludedMs < wanted.sinceMs && settings.source.request(window, window, nowMs) === null;
+  });
+  return { windows: wanted.windows.length, done: done.length, outOfReach: outOfReach.length };
 }

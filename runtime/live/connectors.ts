@@ -97,7 +97,10 @@ export class Connectors {
     const state = { enabled, reason, sinceMs: nowMs };
     await log.append(writerOf(connector.plan.name), [], [switchChange(connector.plan.name, state)]);
     connector.state = state;
-    for (const feed of connector.feeds) feed.tell({ kind: 'enabled', enabled, nowMs });
+    for (const feed of connector.feeds) {
+      if (enabled) feed.revive();
+      feed.tell({ kind: 'enabled', enabled, nowMs });
+    }
     this.#event(connector.plan.name, reason ?? 'asked for', enabled ? 'enabled' : 'disabled');
   }
 
@@ -119,10 +122,8 @@ export class Connectors {
     const all = this.feedsOf(job).map((feed) =>
       progressOf(wantedOf(job, feed.settings), feed.settings, feed.state.windows, nowMs),
     );
-    return {
-      windows: all.reduce((sum, each) => sum + each.windows, 0),
-      done: all.reduce((sum, each) => sum + each.done, 0),
-    };
+    const sum = (of: keyof Progress): number => all.reduce((total, each) => total + each[of], 0);
+    return { windows: sum('windows'), done: sum('done'), outOfReach: sum('outOfReach') };
   }
 
   /** Null: no feed of a connector here follows such a run. */

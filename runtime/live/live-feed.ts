@@ -3,6 +3,7 @@
 
 import { marketCalendar } from '../../actors/domain/operating-day.ts';
 import { DAY_MS, HOUR_MS } from '../../actors/domain/time.ts';
+import { lastGoodMs } from '../../actors/live/catch-up.ts';
 import {
   type AppendEffect,
   type FeedEffect,
@@ -11,7 +12,7 @@ import {
   feedBehaviour,
   feedStart,
 } from '../../actors/live/feed-actor.ts';
-import type { Choice, FeedSettings, WindowState } from '../../actors/live/plan.ts';
+import type { Choice, FeedSettings } from '../../actors/live/plan.ts';
 import { horizon } from '../../actors/live/publication.ts';
 import { isGood, type Run } from '../../actors/live/run.ts';
 import { addRestart, NO_RESTARTS, type RestartPolicy } from '../../actors/supervision.ts';
@@ -118,6 +119,14 @@ export class LiveFeed implements Feeding {
     this.#calendar.look(initial.windows, horizon(source, calendar, nodes, daysBack, clock.nowMs()));
   }
 
+  /** One that stays down has another try, with a whole budget. */
+  revive(): void {
+    if (this.#broken === null) return;
+    this.#broken = null;
+    this.#crashes = NO_RESTARTS;
+    this.#restartLater();
+  }
+
   tell(message: FeedMessage): void {
     this.#address?.tell(message);
   }
@@ -181,7 +190,7 @@ export class LiveFeed implements Feeding {
     this.#address = null;
     if (verdict.exceeded) {
       this.#broken = cause;
-      this.#event('escalation', cause, 'the feed stays down: start the process again', 0);
+      this.#event('escalation', cause, 'the feed stays down until its connector is enabled again', 0);
       return;
     }
     this.#event('restart', cause, 'respawned from what the log remembers', verdict.budgetLeft);
@@ -287,13 +296,4 @@ export class LiveFeed implements Feeding {
     const about = { service: 'connectors', actor: this.path, cause, decision, budget_left: budget };
     this.#parts.intake.record({ kind, ...about });
   }
-}
-
-/** When a window was last answered with prices, or with there being none. */
-function lastGoodMs(windows: Iterable<WindowState>): number {
-  let lastMs = 0;
-  for (const { outcome, concludedMs } of windows) {
-    if (outcome === 'response' || outcome === 'no_data') lastMs = Math.max(lastMs, concludedMs);
-  }
-  return lastMs;
 }

@@ -239,7 +239,7 @@ function windowsOf({ settings }: LiveFeed, startMs: number, endMs: number): read
 }
 
 export function jobView(of: Connectors, job: BackfillJob): Json {
-  const { windows, done } = of.progress(job);
+  const { windows, done, outOfReach } = of.progress(job);
   return {
     job_id: job.id,
     status: job.status,
@@ -250,6 +250,7 @@ export function jobView(of: Connectors, job: BackfillJob): Json {
     only_missing: job.onlyMissing,
     windows,
     windows_done: done,
+    windows_out_of_reach: outOfReach,
     progress: windows === 0 ? 1 : Math.round((done / windows) * 1_000) / 1_000,
     created_at: iso(job.createdMs),
     updated_at: iso(job.updatedMs),

@@ -235,6 +235,11 @@ test('a connector that is switched off stays off over a restart, and says why', 
   await send('POST', '/backfill', job);
   expect(operators.asked.filter(({ market }) => market === 'MISO')).toEqual([]);
 
+  // The job is on the log: it waits over a restart too.
+  expect(await product.stop()).toBe(0);
+  await live('caiso,miso');
+  const { jobs: waited } = (await send('GET', '/backfill')).body;
+  expect(waited).toMatchObject([{ status: 'cancelled' }, { status: 'running', windows_done: 0 }]);
   expect((await send('POST', '/connectors/miso/enable')).body).toMatchObject({ enabled: true, reason: null });
   const done = await until('the backfill is done', async () => {
     const { jobs } = await product.json('data-quality', '/backfill');
