@@ -41,6 +41,8 @@ export interface Environment {
   readonly kafka: KafkaEnvironment | null;
   /** Which worker of a group this process is; null: known by its host, data directory and roles. */
   readonly workerId: string | null;
+  /** Members of each hosted group in this process, each in a thread of its own. */
+  readonly parallelism: number;
   readonly clickhouse:
     | { readonly kind: 'embedded'; readonly httpPort: number; readonly tcpPort: number }
     /** `cluster`: its tables are made replicated, on all of that cluster; null: on this server alone. */
@@ -116,7 +118,6 @@ export function readEnvironment(variables: Variables): {
   readonly warnings: readonly Finding[];
 } {
   const reader = new Reader(variables);
-  notYet(reader);
   const kafka = readKafka(reader);
   const clickhouseUrl = reader.url('CLICKHOUSE_URL', ['http:', 'https:']);
   const cluster = clickhouseCluster(reader);
@@ -132,6 +133,7 @@ export function readEnvironment(variables: Variables): {
     ports: ports(reader),
     kafka,
     workerId: reader.text('WORKER_ID', '') || null,
+    parallelism: parallelism(reader),
     clickhouse:
       clickhouseUrl === null
         ? {
@@ -146,11 +148,14 @@ export function readEnvironment(variables: Variables): {
   return { environment, findings: reader.findings, warnings: reader.warnings };
 }
 
-/** Variables of the design that this version does not serve: refused where silence would mislead. */
-function notYet(reader: Reader): void {
-  if (!['', '1'].includes(reader.text('PARALLELISM', ''))) {
-    reader.warn('PARALLELISM', 'one worker is used: to scale, start more processes on KAFKA_BROKERS');
-  }
+const PARALLELISM_MAX = 64;
+
+function parallelism(reader: Reader): number {
+  const text = reader.text('PARALLELISM', '1');
+  const found = Number(text);
+  if (/^\d{1,3}$/.test(text) && found >= 1 && found <= PARALLELISM_MAX) return found;
+  reader.wrong('PARALLELISM', `'${text}': expected a number of workers, 1–${PARALLELISM_MAX}`);
+  return 1;
 }
 
 /** A name of `remote_servers`, or a macro of the server's own, such as `{cluster}`. */

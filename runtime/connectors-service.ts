@@ -59,7 +59,7 @@ export function connectorsService(
       ...parts.info,
     }),
     lag: async () => [],
-    ledger: () => new Map(),
+    ledger: async () => new Map(),
     metrics: async () => `${await telemetry.text()}\n${await process.text()}`,
   };
 }

@@ -48,7 +48,8 @@ export class Database {
     ports: DatabasePorts,
     settings: DatabaseSettings,
     keeper: EngineKeeper | null,
-    url: string,
+    /** Where it answers; may hold a password. */
+    readonly url: string,
   ) {
     this.#ports = ports;
     this.#settings = settings;

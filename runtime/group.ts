@@ -48,6 +48,8 @@ export class Group {
   #crashes = 0;
   #restored = false;
   #closing = false;
+  /** What it has it keeps; what others leave is not for it any more. */
+  #takesNoMore = false;
   /** Assignments and restarts, one after the other; never rejects. */
   #changes: Promise<void> = Promise.resolve();
 
@@ -101,6 +103,11 @@ export class Group {
     return this.#ports.log.lag(this.#settings.group);
   }
 
+  /** Before a drain of several members: none restores what another one is about to leave. */
+  takeNoMore(): void {
+    this.#takesNoMore = true;
+  }
+
   /** Every router finishes its batch and stops; then the member leaves. */
   async drain(): Promise<void> {
     this.#closing = true;
@@ -142,7 +149,8 @@ export class Group {
   async #open(of: TopicPartition): Promise<void> {
     const member = this.#member;
     const key = keyOf(of);
-    if (member === null || this.#closing || !this.#assigned.has(key) || this.#partitions.has(key)) return;
+    if (member === null || this.#closing || this.#takesNoMore) return;
+    if (!this.#assigned.has(key) || this.#partitions.has(key)) return;
     const plan = this.#settings.plan(of);
     const restored = await this.#restore(member, of, plan);
     if (restored === null) return;
@@ -190,7 +198,7 @@ export class Group {
         const decision = `the restore is tried again in ${delayMs} ms, and so on`;
         this.#ports.retries.failed(keyOf(of), messageOf(error), decision);
         await new Promise<void>((done) => this.#ports.clock.after(delayMs, done));
-        if (this.#closing || !this.#assigned.has(keyOf(of))) {
+        if (this.#closing || this.#takesNoMore || !this.#assigned.has(keyOf(of))) {
           this.#ports.retries.gone(keyOf(of));
           return null;
         }

@@ -9,7 +9,7 @@ import { nearest } from './near.ts';
 import type { Partition } from './partition.ts';
 import type { Platform } from './platform.ts';
 import { marketOfRawTopic, SERVICES } from './services.ts';
-import type { ActorsView, InstrumentSummary, InstrumentView, MarketView, TreeNode } from './views.ts';
+import type { ActorsPlace, InstrumentSummary, InstrumentView, MarketView, TreeNode } from './views.ts';
 
 export interface InspectionParts {
   readonly platform: Platform;
@@ -17,22 +17,32 @@ export interface InspectionParts {
   readonly sinks: () => readonly { readonly name: string; readonly state: string }[];
   /** Ticks a second of a market over the last seconds. */
   readonly rate: (market: string) => number;
+  /** Whether lags are told here: they are the groups', and asked for once. */
+  readonly tellsLag: boolean;
   readonly nowMs: () => number;
 }
 
-export function actorsView(parts: InspectionParts): ActorsView {
+/** The actors of this thread. */
+export function actorsPlace(parts: InspectionParts): ActorsPlace {
   const { platform } = parts;
   const { directory } = platform;
   return {
-    tree: () => tree(parts),
-    markets: () => directory.markets(),
+    tree: async () => tree(parts),
+    markets: async () => directory.markets(),
     market: (market, limit, after) => marketView(parts, market, limit, after),
     async instruments(market, name) {
       return matching(directory, market, name).map((resident) => instrumentView(platform, resident));
     },
-    near: (market, name) => nearest(directory.ids(market), name, 10, name.includes(':') ? withRun : location),
-    release: (id) => platform.release(id),
+    near: async (market, name) => nearestIds(directory.ids(market), name),
+    release: async (id) => platform.release(id),
   };
+}
+
+export const NEAR_MAX = 10;
+
+/** Those that look like a name, nearest first. */
+export function nearestIds(ids: readonly string[], name: string): readonly string[] {
+  return nearest(ids, name, NEAR_MAX, name.includes(':') ? withRun : location);
 }
 
 /** `RTPD:TH_SP15` is one instrument; a bare location all of its runs. */
@@ -83,7 +93,7 @@ async function marketView(
     instruments: ids.length,
     quarantined: directory.quarantined(market),
     watermarks: Object.fromEntries([...directory.marks(market)].map(([run, ms]) => [run, formatUtc(ms)])),
-    lag: await lagOf(parts.platform, market),
+    lag: parts.tellsLag ? await lagOf(parts.platform, market) : {},
     ticks_per_second: parts.rate(market),
     rows: page.flatMap((id) => directory.find(id) ?? []).map(summary),
     next: from + limit < ids.length ? (page.at(-1) ?? null) : null,

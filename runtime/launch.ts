@@ -1,16 +1,13 @@
 // Builds the adapters and the pipeline over them: what `start` and `replay` have in common. Opens in the
 // order in which a refusal costs least: the log's directory, then the engine.
 
-import { findFeed, markets } from '../actors/feeds/markets.ts';
-import type { Work } from '../actors/router-work.ts';
 import type { Environment } from '../configs/environment.ts';
-import type { Config } from '../configs/load.ts';
 import { memoryCache } from '../sinks/memory-cache.ts';
-import { silverTicks } from '../sinks/queries.ts';
 import { redisCache } from '../sinks/redis.ts';
 import { nactHost } from './actor-system.ts';
 import { systemClock, systemDraw } from './clock.ts';
 import { Database } from './database.ts';
+import type { Done } from './done.ts';
 import { EventLog } from './events.ts';
 import { AnswerCache } from './http/answer-cache.ts';
 import type { Connectors } from './live/connectors.ts';
@@ -21,11 +18,14 @@ import { type Loggers, logEvent } from './logging.ts';
 import type { OpenedLog } from './open-log.ts';
 import { projectionOptions } from './options/projection.ts';
 import { runtimePolicy } from './options.ts';
-import { Pipeline } from './pipeline.ts';
-import { eventsTopic, TOPIC } from './services.ts';
+import { Pipeline, type PipelinePorts } from './pipeline.ts';
+import { pipelineSettings, retentionMs, silverOf } from './pipeline-settings.ts';
+import { eventsTopic } from './services.ts';
 import type { Prepared } from './startup.ts';
 import type { ConnectorTelemetry, Telemetry } from './telemetry.ts';
 import type { StageName, SupervisorEvent } from './views.ts';
+import type { News } from './workers/messages.ts';
+import { Workers } from './workers/workers.ts';
 
 const RETRY_MS = 1_000;
 
@@ -46,6 +46,7 @@ export interface Launched {
   readonly cache: AnswerCache;
   /** Of CONNECTORS; none while recordings are replayed. */
   readonly connectors: Connectors;
+  readonly workers: Workers;
   readonly log: Log;
   close(): Promise<void>;
 }
@@ -86,21 +87,30 @@ export async function launch(of: Launch): Promise<Launched> {
       backoff: policy.backoff,
     });
     const cache = answerCache(of);
-    const pipeline = pipelineOf(of, log, database, cache);
+    const pipeline = pipelineOf(of, log, database, cache, () => workers.ledgers());
     const secret = () => null;
     const connectors = openConnectors(pipeline.intake(), of.prepared.plans, of.connectorTelemetry, secret);
     pipeline.sources.push(...connectors.feedings());
+    const workers = workersOf(of, { pipeline, database, cache, connectors, log });
     const close = async (): Promise<void> => {
+      await workers.close();
       await events.close();
       await cache.close();
       await database.close();
       await log.close();
     };
-    return { pipeline, database, cache, connectors, log, close };
+    return { pipeline, database, cache, connectors, workers, log, close };
   } catch (error) {
     await log.close();
     throw error;
   }
+}
+
+/** Connectors first, then service by service in every thread at once. */
+export async function drainAll({ pipeline, workers }: Pick<Launched, 'pipeline' | 'workers'>): Promise<void> {
+  pipeline.platform.leaving();
+  await workers.leave();
+  await pipeline.drain((group) => workers.drain(group));
 }
 
 /** Events are read back before the first is recorded, however long the log is away. */
@@ -117,10 +127,6 @@ async function attachEvents({ opened, events, prepared }: Launch): Promise<void>
   }
 }
 
-function retentionMs({ runtime }: Config): number {
-  return runtime.log.retention_hours * 3_600_000;
-}
-
 function answerCache({ prepared, environment }: Launch): AnswerCache {
   const { classes, entriesMax } = projectionOptions(prepared.config);
   const store =
@@ -130,73 +136,98 @@ function answerCache({ prepared, environment }: Launch): AnswerCache {
   return new AnswerCache(store, classes, (ms, work) => systemClock.after(ms, work));
 }
 
-function pipelineOf(of: Launch, log: Log, database: Database, cache: AnswerCache): Pipeline {
-  const { prepared, environment, events, telemetry, loggers } = of;
+function wrote(
+  { telemetry }: Launch,
+  cache: AnswerCache,
+  topic: string,
+  millis: number,
+  keys: () => ReadonlySet<string>,
+): void {
+  telemetry.get('projection')?.written(topic, millis);
+  cache.wrote(topic, keys);
+}
+
+function failed({ telemetry, loggers }: Launch, topic: string, code: string, cause: string): void {
+  telemetry.get('projection')?.error(code, 1);
+  loggers('projection').warn({ event: 'write_failed', topic, code, cause });
+}
+
+/** The threads besides this one; none with PARALLELISM=1. */
+function workersOf(of: Launch, { pipeline, database, cache }: Omit<Launched, 'workers' | 'close'>): Workers {
+  const { prepared, environment, events, opened, exhausted } = of;
+  const { config } = prepared;
+  const { backoff, routerRestarts: restarts } = runtimePolicy(config);
+  const heard = (news: News): void => {
+    switch (news.call) {
+      case 'event':
+        return events.record(news.event);
+      case 'done':
+        pipeline.meter.batch(news.done);
+        return committed(of, news.done);
+      case 'wrote':
+        pipeline.meter.wrote(news.topic, news.rows);
+        return wrote(of, cache, news.topic, news.millis, () => news.keys);
+      case 'failed':
+        return failed(of, news.topic, news.code, news.message);
+      case 'exhausted':
+        return exhausted(news.cause);
+    }
+  };
+  const clickhouseUrl = database.url;
+  return new Workers(
+    { clock: systemClock, draw: systemDraw, record: events.record, log: opened.log, heard, exhausted },
+    {
+      names: Array.from({ length: environment.parallelism - 1 }, (_, n) => `w${n + 2}`),
+      order: (worker) => ({ worker, config, environment, clickhouseUrl }),
+      restarts,
+      backoff,
+    },
+  );
+}
+
+function pipelineOf(
+  of: Launch,
+  log: Log,
+  database: Database,
+  cache: AnswerCache,
+  elsewhere: PipelinePorts['elsewhere'] & object,
+): Pipeline {
+  const { prepared, environment, events } = of;
   const { config, stages } = prepared;
-  const projection = telemetry.get('projection');
   return new Pipeline(
     {
       host: nactHost(),
       clock: systemClock,
       draw: systemDraw,
       log,
-      silver: (instrument, fromUs, toUs) => silverTicks(database.clickhouse, instrument, fromUs, toUs),
+      silver: silverOf(database),
       sink: database.sink,
       record: events.record,
-      committed: (service, work, seconds) => committed(of, service, work, seconds),
+      committed: (done) => committed(of, done),
       extracted: (market, records) => of.connectorTelemetry.extracted(market, records),
-      wrote: (topic, { millis }, keys) => {
-        projection?.written(topic, millis);
-        cache.wrote(topic, keys);
-      },
-      failed: (topic, fault) => {
-        projection?.error(fault.code, 1);
-        loggers('projection').warn({ event: 'write_failed', topic, code: fault.code, cause: fault.message });
-      },
+      wrote: (topic, { millis }, keys) => wrote(of, cache, topic, millis, keys),
+      failed: (topic, { code, message }) => failed(of, topic, code, message),
+      elsewhere,
       exhausted: of.exhausted,
     },
-    {
-      roles: new Set(environment.roles),
-      markets,
-      connectors: Object.keys(config.connectors.connectors),
-      partitions: config.runtime.log.partitions,
-      retentionMs: retentionMs(config),
-      sinkTimeoutMs: projectionOptions(config).timeoutMs,
-      policy: runtimePolicy(config),
-      stages,
-      findFeed,
-    },
+    pipelineSettings(config, environment, stages),
   );
 }
 
 /** Metrics of a commit, and one event a batch for what it refused. */
-function committed({ telemetry, events }: Launch, service: StageName, work: Work, seconds: number): void {
+function committed({ telemetry, events }: Launch, done: Done): void {
+  const { service, group, of, seconds, records, ingestedMs, letters } = done;
   const metrics = telemetry.get(service);
   metrics?.batch(seconds);
-  if (service === 'projection' && work.batch.topic === TOPIC.enriched) {
-    const ingestedMs = ingestedMsOf(work);
-    if (ingestedMs !== null) metrics?.endToEnd((systemClock.nowMs() - ingestedMs) / 1_000);
-  }
-  const letters = work.outputs.filter((each) => each.topic === work.settings.deadLetterTopic);
-  if (letters.length === 0) return;
-  metrics?.error('rejected', letters.length);
-  const { topic, partition } = work.batch;
+  if (ingestedMs !== null) metrics?.endToEnd((systemClock.nowMs() - ingestedMs) / 1_000);
+  if (letters === 0) return;
+  metrics?.error('rejected', letters);
   events.record({
     kind: 'dead_letter',
-    service: work.settings.service,
-    actor: `services/${service}/${topic}-${partition}`,
-    cause: `${letters.length} of ${work.batch.count} records refused`,
+    service: group,
+    actor: `services/${service}/${of.topic}-${of.partition}`,
+    cause: `${letters} of ${records} records refused`,
     decision: 'dead letters with reason and origin: GET /dead-letters',
     budget_left: null,
   });
-}
-
-const decoder = new TextDecoder();
-const INGESTED = /"ingested_at":(\d{10,17})/;
-
-/** When the raw record behind the batch's last record was appended; a sample, found by its text. */
-function ingestedMsOf({ batch }: Work): number | null {
-  if (batch.count === 0) return null;
-  const found = INGESTED.exec(decoder.decode(batch.value(batch.count - 1)));
-  return found === null ? null : Number(found[1]) / 1_000;
 }

@@ -6,7 +6,7 @@ import { processVariables } from '../configs/load.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { systemClock } from './clock.ts';
 import type { EventLog } from './events.ts';
-import { eventLog, type Launched, launch } from './launch.ts';
+import { drainAll, eventLog, type Launched, launch } from './launch.ts';
 import { startConnectors } from './live/open-connectors.ts';
 import { openLoggers } from './logging.ts';
 import { type LogVoice, openLog } from './open-log.ts';
@@ -93,11 +93,12 @@ async function main(): Promise<void> {
   const stop = onSignals(launched, ports, draining, voice);
   // Connectors alone have no use for it.
   if (!environment.roles.every((role) => role === 'connectors')) await launched.database.migrate();
-  const differing = await launched.pipeline.start();
+  const [differing] = await Promise.all([launched.pipeline.start(), launched.workers.start()]);
   for (const topic of differing) logger.warn({ event: 'topic_differs', message: topic });
   ports.ready(launched, events);
   const seconds = (systemClock.nowMs() - startedMs) / 1_000;
-  const instruments = launched.pipeline.platform.directory.all().size;
+  const others = launched.workers.actors().reduce((sum, { live }) => sum + live, 0);
+  const instruments = launched.pipeline.platform.directory.all().size + others;
   const restored = instruments === 0 ? '' : `, ${number(instruments)} instruments restored`;
   voice.say('ready', `ready in ${seconds.toFixed(1)} s${restored}`, { fields: { seconds, instruments } });
   keepRetention(launched);
@@ -186,7 +187,7 @@ function onSignals(launched: Launched, ports: Ports, draining: { now: boolean },
     voice.quiet();
     voice.say('draining', `${signal}: finishing what is in hand; a second signal does not wait`);
     const late = setTimeout(() => process.exit(1), DRAIN_MS_MAX);
-    await launched.pipeline.drain();
+    await drainAll(launched);
     await ports.stop();
     await launched.close();
     clearTimeout(late);

@@ -1,7 +1,7 @@
 // Counts of what the services did in this process, for the line of progress, the rates and the replay's
 // summary.
 
-import { CALENDAR_KEY, type Work } from '../actors/router-work.ts';
+import type { Done } from './done.ts';
 import type { Clock } from './host.ts';
 import { TOPIC } from './services.ts';
 import type { ServiceName } from './views.ts';
@@ -26,13 +26,11 @@ export class Meter {
     this.#clock = clock;
   }
 
-  batch(service: ServiceName, work: Work): void {
-    this.#records.set(service, this.records(service) + work.batch.count);
+  batch({ service, records, ticks }: Done): void {
+    this.#records.set(service, this.records(service) + records);
     if (service !== 'enrichment') return;
-    for (const [key, indices] of work.groups) {
-      if (key === CALENDAR_KEY) continue;
-      const market = key.slice(0, key.indexOf(':'));
-      this.#byMarket.set(market, (this.#byMarket.get(market) ?? 0) + indices.length);
+    for (const [market, count] of ticks) {
+      this.#byMarket.set(market, (this.#byMarket.get(market) ?? 0) + count);
     }
     this.#sample();
   }

@@ -27,13 +27,16 @@ export interface LogVoice {
   note(cause: string): void;
   /** What was noticed of the topics, and what is done about it. */
   told(cause: string, decision: string): void;
+  /** Which worker of the process it is opened for; unset: the process's own thread. */
+  readonly worker?: string;
 }
 
 /**
  * Throws LogFault for a directory that cannot be used; brokers
  * that are away are no reason to throw.
  */
-export function openLog(config: Config, environment: Environment, { note, told }: LogVoice): OpenedLog {
+export function openLog(config: Config, environment: Environment, voice: LogVoice): OpenedLog {
+  const { note, told } = voice;
   const { kafka } = environment;
   if (kafka === null) {
     const dir = join(environment.dataDir, 'log');
@@ -41,7 +44,8 @@ export function openLog(config: Config, environment: Environment, { note, told }
     return { log, name: 'log', target: dir, worker: null };
   }
   const settings = config.runtime.kafka;
-  const worker = environment.workerId ?? workerOf(environment);
+  const own = environment.workerId ?? workerOf(environment);
+  const worker = voice.worker === undefined ? own : `${own}/${voice.worker}`;
   const log = openKafkaLog({
     connection: { ...kafka, clientId: CLIENT_ID, requestTimeoutMs: settings.request_timeout_ms },
     topics: { replication: settings.replication, minInsyncReplicas: settings.min_insync_replicas },

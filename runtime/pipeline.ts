@@ -8,19 +8,21 @@ import type { Cursor } from '../actors/connector.ts';
 import type { MarketSpec } from '../actors/domain/market.ts';
 import { enrichmentStage } from '../actors/enrich.ts';
 import type { Feed, Response } from '../actors/feeds/feed.ts';
-import { addLedgers, EMPTY_LEDGER, type Ledger, type Ledgers } from '../actors/ledger.ts';
+import { addLedgers, EMPTY_LEDGER, type Ledger } from '../actors/ledger.ts';
 import type { DirectResult } from '../actors/router-protocol.ts';
 import type { Work } from '../actors/router-work.ts';
 import type { Fault, Receipt, Sink } from '../sinks/sink.ts';
 import { type Conservation, conservation, type GroupLedgers, losses } from './conservation.ts';
+import { type Done, doneOf } from './done.ts';
 import { type Address, branch, type Clock, type Draw, type Host } from './host.ts';
 import { closing, type Feeding, type Intake } from './intake.ts';
 import type { Log } from './log/log.ts';
 import { Meter } from './meter.ts';
 import { normalization } from './normalization.ts';
 import type { StageOptions } from './options.ts';
+import { ledgersOf, type PartitionLedgers, sumLedgers } from './partition-ledgers.ts';
 import { goneTicks } from './past.ts';
-import { Platform, type RuntimePolicy } from './platform.ts';
+import { type Drain, Platform, type RuntimePolicy } from './platform.ts';
 import { ProjectionWriter } from './projection-writer.ts';
 import { APPEND_MAX, storedCursors } from './raw-outputs.ts';
 import { rebuilder } from './rebuilder.ts';
@@ -39,11 +41,13 @@ export interface PipelinePorts {
   readonly sink: Sink;
   readonly record: RecordEvent;
   /** After each commit. */
-  readonly committed: (service: StageName, work: Work, seconds: number) => void;
+  readonly committed: (done: Done) => void;
   /** Raw records of a market that a connector put on the log. */
   readonly extracted: (market: string, records: number) => void;
   readonly wrote: (topic: string, receipt: Receipt, keys: () => ReadonlySet<string>) => void;
   readonly failed: (topic: string, fault: Fault) => void;
+  /** What the partitions that live in workers have counted. */
+  readonly elsewhere?: () => Promise<readonly PartitionLedgers[]>;
   /** The supervisors' ladder ended. */
   readonly exhausted: (cause: string) => void;
 }
@@ -94,8 +98,9 @@ export class Pipeline {
     const platformPorts = {
       ...ports,
       progress: (service: StageName, work: Work, seconds: number) => {
-        this.meter.batch(service, work);
-        ports.committed(service, work, seconds);
+        const done = doneOf(service, work, seconds);
+        this.meter.batch(done);
+        ports.committed(done);
       },
     };
     const stages = this.#stages();
@@ -169,7 +174,7 @@ export class Pipeline {
 
   /** What the ledgers say, over all runs on this data directory. */
   async conservation(): Promise<Conservation> {
-    return conservation(this.#ledgers(), await this.cursors(), this.#names);
+    return conservation(await this.#ledgers(), await this.cursors(), this.#names);
   }
 
   /** The same, and each check that is off is raised as DataLoss among the events. */
@@ -179,11 +184,12 @@ export class Pipeline {
     return found;
   }
 
-  /** An audit of a pipeline that goes on; null: something moved meanwhile, and nothing can be said. */
+  /** An audit of a pipeline that goes on; null: something moved, or somebody cannot say. */
   async auditQuiet(): Promise<Conservation | null> {
     const before = this.meter.extracted;
     if (await this.#behind()) return null;
-    const found = await this.conservation();
+    const found = await this.conservation().catch(() => null);
+    if (found === null) return null;
     if (this.meter.extracted !== before || (await this.#behind())) return null;
     for (const loss of losses(found)) this.#ports.record(loss);
     return found;
@@ -195,9 +201,9 @@ export class Pipeline {
   }
 
   /** Ledgers of one group, by market. */
-  ledger(group: GroupName): ReadonlyMap<string, Ledger> {
+  async ledger(group: GroupName): Promise<ReadonlyMap<string, Ledger>> {
     const sum = new Map<string, Ledger>();
-    for (const ledgers of this.#ledgers().get(group)?.values() ?? []) {
+    for (const ledgers of (await this.#ledgers()).get(group)?.values() ?? []) {
       for (const [market, each] of ledgers) {
         sum.set(market, addLedgers(sum.get(market) ?? EMPTY_LEDGER, each));
       }
@@ -206,25 +212,14 @@ export class Pipeline {
   }
 
   /** Connectors first, then each service in the order of the pipeline. */
-  async drain(): Promise<void> {
+  async drain(others: Drain = async () => {}): Promise<void> {
     await Promise.all(this.sources.map((source) => source.drain()));
-    await this.platform.drain();
+    await this.platform.drain(others);
   }
 
-  #ledgers(): ReadonlyMap<GroupName, GroupLedgers> {
-    const groups = new Map<GroupName, Map<string, Ledgers>>();
-    for (const [name, group] of this.platform.groups) {
-      const topics = new Map<string, Map<string, Ledger>>();
-      for (const { of, state } of group.partitions()) {
-        const sum = topics.get(of.topic) ?? new Map<string, Ledger>();
-        for (const [market, ledger] of state.ledgers) {
-          sum.set(market, addLedgers(sum.get(market) ?? EMPTY_LEDGER, ledger));
-        }
-        topics.set(of.topic, sum);
-      }
-      groups.set(name, topics);
-    }
-    return groups;
+  async #ledgers(): Promise<ReadonlyMap<GroupName, GroupLedgers>> {
+    const others = (await this.#ports.elsewhere?.()) ?? [];
+    return sumLedgers([...this.platform.groups.keys()], [...ledgersOf(this.platform.groups), ...others]);
   }
 
   #stages() {

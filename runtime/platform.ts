@@ -1,6 +1,5 @@
 // The platform: the hosted services, their groups and the tree above them, built from parts that somebody
-// else made. It starts in the order of the pipeline and drains in the same order, so that what is upstream
-// stops first.
+// else made. It starts and drains in the order of the pipeline, so that what is upstream stops first.
 //
 //   root ─ markets ─ <market> ─ shard ─ instruments        services ─ <service> ─ partition routers
 
@@ -50,6 +49,9 @@ export interface RuntimePolicy {
   readonly ladder: Ladder;
   readonly routerRestarts: RestartPolicy;
 }
+
+/** Drains a group's members in other threads, at the same time as the one here. */
+export type Drain = (group: GroupName) => Promise<void>;
 
 type Deferred = (batch: Batch, nowMs: number) => Promise<DirectResult>;
 
@@ -131,11 +133,19 @@ export class Platform {
     for (const group of this.groups.values()) await group.join();
   }
 
+  /** The process leaves as a whole: no group takes over what another thread of it gives up. */
+  leaving(): void {
+    for (const group of this.groups.values()) group.takeNoMore();
+  }
+
   /** Each service finishes what it has in hand before the one behind it stops; the sinks' is the last. */
-  async drain(): Promise<void> {
-    const last = this.groups.get('projection-service');
-    for (const group of this.groups.values()) if (group !== last) await group.drain();
-    await last?.drain();
+  async drain(others: Drain = async () => {}): Promise<void> {
+    const last: GroupName = 'projection-service';
+    const drain = async (name: GroupName): Promise<void> => {
+      await Promise.all([this.groups.get(name)?.drain(), others(name)]);
+    };
+    for (const name of this.groups.keys()) if (name !== last) await drain(name);
+    if (this.groups.has(last)) await drain(last);
   }
 
   /** Lets a quarantined instrument go on, in every slot that parks for it. */

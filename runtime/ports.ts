@@ -12,17 +12,19 @@ import { isLoopback } from './http/access.ts';
 import type { AppSettings } from './http/app.ts';
 import { type Listening, serve } from './http/serve.ts';
 import { serviceApp, startingApp } from './http/service-app.ts';
-import { actorsView } from './inspection.ts';
+import { actorsPlace } from './inspection.ts';
 import type { Launched } from './launch.ts';
 import { connectorsView } from './live/connectors-view.ts';
 import type { Loggers } from './logging.ts';
 import type { OpenedLog } from './open-log.ts';
 import { projectionOptions } from './options/projection.ts';
+import { actorsOf, sumActors } from './platform-report.ts';
 import { type ServiceParts, serviceView, specOf } from './service-views.ts';
 import { CONNECTORS, type PortSpec, SERVICES } from './services.ts';
 import type { Prepared } from './startup.ts';
 import { ConnectorTelemetry, type Disk, ProcessTelemetry, Telemetry } from './telemetry.ts';
 import type { EventKind, ServiceName, ServiceView, StageName, SupervisorEvent } from './views.ts';
+import { wholeOf } from './whole.ts';
 
 export interface Ports {
   readonly telemetry: ReadonlyMap<StageName, Telemetry>;
@@ -153,12 +155,10 @@ function openPort(
 
 /** What the metrics of the process ask at each scrape. */
 function lookAt(launched: Launched | null, dataDir: string) {
-  const directory = launched?.pipeline.platform.directory;
-  const actors = (directory?.markets() ?? []).map((market) => {
-    const live = directory?.shards(market).reduce((sum, each) => sum + each.children, 0) ?? 0;
-    return { market, live, quarantined: directory?.quarantined(market).length ?? 0 };
-  });
-  return { actors, disk: launched === null ? null : diskOf(join(dataDir, 'log')) };
+  if (launched === null) return { actors: [], disk: null };
+  const { pipeline, workers } = launched;
+  const actors = sumActors([...actorsOf(pipeline.platform.directory), ...workers.actors()]);
+  return { actors, disk: diskOf(join(dataDir, 'log')) };
 }
 
 /** Null when the directory cannot be asked, which health says in its own words. */
@@ -207,18 +207,25 @@ function partsOf(
   };
 }
 
-function inspectionOf({ pipeline, database, cache, log }: Launched, events: EventLog, partitions: number) {
+function inspectionOf(launched: Launched, events: EventLog, partitions: number) {
+  const { pipeline, database, cache, workers, log } = launched;
+  const here = actorsPlace({
+    platform: pipeline.platform,
+    connectors: () => pipeline.sources,
+    sinks: () => [
+      { name: 'clickhouse', state: database.state },
+      { name: `cache (${cache.kind})`, state: 'running' },
+    ],
+    rate: (market) => pipeline.meter.rate(market),
+    tellsLag: true,
+    nowMs: systemClock.nowMs,
+  });
+  const process = wholeOf(() => {
+    const others = workers.places();
+    return [{ name: others.length === 0 ? null : 'w1', actors: here }, ...others];
+  });
   return {
-    actors: actorsView({
-      platform: pipeline.platform,
-      connectors: () => pipeline.sources,
-      sinks: () => [
-        { name: 'clickhouse', state: database.state },
-        { name: `cache (${cache.kind})`, state: 'running' },
-      ],
-      rate: (market) => pipeline.meter.rate(market),
-      nowMs: systemClock.nowMs,
-    }),
+    actors: () => process,
     events,
     deadLetters: deadLettersView(log, partitions),
   };

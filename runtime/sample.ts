@@ -58,8 +58,10 @@ function reportProgress({ pipeline, clock, voice, stop }: SampleParts): () => Pr
 
 async function summary(pipeline: Pipeline, fresh: number) {
   const { balanced } = await pipeline.audit();
-  const ticks = sum([...pipeline.ledger('enrichment-service').values()].map((each) => each.read));
-  const bars = sum([...pipeline.ledger('aggregation-service').values()].map((of) => of.emitted.bars ?? 0));
+  const ticks = sum([...(await pipeline.ledger('enrichment-service')).values()].map((each) => each.read));
+  const bars = sum(
+    [...(await pipeline.ledger('aggregation-service')).values()].map((of) => of.emitted.bars ?? 0),
+  );
   const what = fresh > 0 ? 'The recorded sample is in' : 'The sample was in before, nothing was repeated';
   const counts = `${number(ticks)} ticks and ${number(bars)} bar updates so far`;
   const holds = balanced ? 'conservation holds' : 'CONSERVATION DOES NOT HOLD: GET /info';

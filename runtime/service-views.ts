@@ -8,17 +8,20 @@ import type { Database } from './database.ts';
 import type { AnswerCache } from './http/answer-cache.ts';
 import type { Connectors } from './live/connectors.ts';
 import type { OpenedLog } from './open-log.ts';
-import type { Partition } from './partition.ts';
 import type { Pipeline } from './pipeline.ts';
+import { quarantinedIn, stuckIn } from './platform-report.ts';
 import { type GroupName, SERVICES, type ServiceSpec } from './services.ts';
 import type { Scrape, Telemetry } from './telemetry.ts';
 import type { DependencyView, HealthView, ServiceView, StageName } from './views.ts';
+import type { Workers } from './workers/workers.ts';
 
 export interface Running {
   readonly pipeline: Pipeline;
   readonly database: Database;
   readonly cache: AnswerCache;
   readonly connectors: Connectors;
+  /** Besides this thread; none with PARALLELISM=1. */
+  readonly workers: Workers;
 }
 
 export interface ServiceParts {
@@ -34,8 +37,6 @@ export interface ServiceParts {
   readonly info: Readonly<Record<string, unknown>>;
   readonly port: number;
 }
-
-const FAILURES_TOLD = 3;
 
 const QUALITY_MS = 15_000;
 const DAY_MS = 86_400_000;
@@ -89,7 +90,8 @@ export function serviceView(name: StageName, parts: ServiceParts): ServiceView {
       port: parts.port,
       pid: process.pid,
       uptime_seconds: Math.floor((parts.nowMs() - parts.startedMs) / 1_000),
-      parallelism: 1,
+      parallelism: 1 + (parts.running()?.workers.info().length ?? 0),
+      workers: parts.running()?.workers.info() ?? [],
       ...parts.info,
     }),
     async lag() {
@@ -97,12 +99,12 @@ export function serviceView(name: StageName, parts: ServiceParts): ServiceView {
       if (pipeline === undefined) return [];
       return (await Promise.all(groups.map((group) => pipeline.log.lag(group)))).flat();
     },
-    ledger: () => parts.running()?.pipeline.ledger(spec.group) ?? new Map(),
+    ledger: async () => (await parts.running()?.pipeline.ledger(spec.group)) ?? new Map(),
     async metrics() {
       const running = parts.running();
       return parts.telemetry.text({
         lag: await this.lag(),
-        ledgers: this.ledger(),
+        ledgers: await this.ledger(),
         ...(name === 'data-quality' && running !== null ? await quality(running.database) : UNKNOWN),
         cacheRatio: running?.cache.ratio ?? null,
         cacheRemoved: running?.cache.invalidations ?? null,
@@ -122,9 +124,9 @@ function ready(groups: readonly GroupName[], parts: ServiceParts): { ready: bool
   const running = parts.running();
   if (running === null) return { ready: false, cause: 'starting' };
   const waiting = groups.filter((group) => running.pipeline.platform.groups.get(group)?.ready !== true);
-  return waiting.length === 0
-    ? { ready: true, cause: null }
-    : { ready: false, cause: `${waiting.join(', ')}: state is being restored` };
+  if (waiting.length > 0) return { ready: false, cause: `${waiting.join(', ')}: state is being restored` };
+  const behind = running.workers.unready(groups);
+  return behind === null ? { ready: true, cause: null } : { ready: false, cause: behind };
 }
 
 async function health(
@@ -148,11 +150,11 @@ async function health(
   if (log?.status === 'down') return view('unhealthy', log.cause);
   if (spec.name === 'projection' && clickhouse?.status === 'down') return view('unhealthy', clickhouse.cause);
   if (!isReady) return view('starting', cause);
-  const stuck = stuckPartition(groups, running.pipeline);
+  const stuck = stuckPartition(groups, running);
   if (stuck !== null) return view('unhealthy', stuck);
   if (clickhouse?.status === 'down') return view('degraded', `reports cannot be read: ${clickhouse.cause}`);
   if (redis?.status === 'down') return view('degraded', redis.cause);
-  const quarantined = quarantinedIn(spec.group, running.pipeline);
+  const quarantined = quarantinedBy(spec.group, running);
   if (quarantined > 0) return view('degraded', `${quarantined} instruments are in quarantine: GET /actors`);
   const fed = spec.name === 'normalization' ? trouble(operators(running.connectors, parts.nowMs())) : null;
   return fed === null ? view('healthy', null) : view('degraded', fed);
@@ -185,28 +187,16 @@ async function dependenciesOf(
 }
 
 /** Why a partition of the service does not go on; null when all do. */
-function stuckPartition(groups: readonly GroupName[], pipeline: Pipeline): string | null {
-  for (const name of groups) {
-    for (const partition of pipeline.platform.groups.get(name)?.partitions() ?? []) {
-      const why = whyStuck(partition);
-      if (why !== null) return `${partition.of.topic}/${partition.of.partition}: ${why}`;
-    }
+function stuckPartition(names: readonly GroupName[], { pipeline, workers }: Running): string | null {
+  for (const name of names) {
+    const group = pipeline.platform.groups.get(name);
+    const why = group === undefined ? null : stuckIn(group);
+    if (why !== null) return why;
   }
-  return null;
+  return workers.reports(names).find(({ stuck }) => stuck !== null)?.stuck ?? null;
 }
 
-function whyStuck({ state }: Partition): string | null {
-  if (state.phase === 'stopped') return 'its router has stopped';
-  if (state.phase === 'paused') return 'it is paused: see GET /events?kind=pause';
-  if (state.attempt >= FAILURES_TOLD)
-    return `its batch failed ${state.attempt} times: see GET /events?kind=note`;
-  return null;
-}
-
-function quarantinedIn(group: GroupName, pipeline: Pipeline): number {
-  let count = 0;
-  for (const { quarantined } of pipeline.platform.directory.all().values()) {
-    for (const slotKey of quarantined) if (slotKey.startsWith(`${group}/`)) count += 1;
-  }
-  return count;
+function quarantinedBy(group: GroupName, { pipeline, workers }: Running): number {
+  const here = quarantinedIn(group, pipeline.platform.directory);
+  return workers.reports([group]).reduce((sum, each) => sum + each.quarantined, here);
 }

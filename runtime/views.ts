@@ -52,13 +52,15 @@ export interface ServiceView {
   info(): Readonly<Record<string, unknown>>;
   lag(): Promise<readonly PartitionLag[]>;
   /** By market. */
-  ledger(): ReadonlyMap<string, LedgerView>;
+  ledger(): Promise<ReadonlyMap<string, LedgerView>>;
   /** Prometheus text format 0.0.4. */
   metrics(): Promise<string>;
 }
 
 export interface TreeNode {
   readonly path: string;
+  /** Where it lives, when there are several workers or processes. */
+  readonly place?: string;
   readonly kind: 'root' | 'service' | 'router' | 'market' | 'shard' | 'connector' | 'feed' | 'sink';
   readonly state: string;
   readonly children: number;
@@ -94,18 +96,36 @@ export interface InstrumentSummary {
 
 export type InstrumentView = Readonly<Record<string, unknown>> & { readonly instrument_id: string };
 
-export interface ActorsView {
-  tree(): TreeNode;
-  markets(): readonly string[];
+export type Released = 'released' | 'not_quarantined' | 'unknown';
+
+/** The actors of one place: a thread, or a process as one. */
+export interface ActorsPlace {
+  tree(): Promise<TreeNode>;
+  markets(): Promise<readonly string[]>;
   /** A page of a market's instruments in id order, at most `limit`; null when there is no such market. */
   market(market: string, limit: number, after: string | null): Promise<MarketView | null>;
   /** `RTPD:TH_SP15_GEN-APND`, or a bare location for all its runs; empty when unknown. */
   instruments(market: string, name: string): Promise<readonly InstrumentView[]>;
   /** Up to ten ids that look like it, nearest first. */
-  near(market: string, name: string): readonly string[];
+  near(market: string, name: string): Promise<readonly string[]>;
   /** Lets a quarantined instrument go on; parked records first. */
-  release(instrumentId: string): 'released' | 'not_quarantined' | 'unknown';
+  release(instrumentId: string): Promise<Released>;
 }
+
+/** What all places together say, and which of them did not answer in time. */
+export interface Whole<T> {
+  readonly of: T;
+  readonly missing: readonly string[];
+}
+
+type Wholly<Of> = {
+  readonly [K in keyof Of]: Of[K] extends (...words: infer W) => Promise<infer T>
+    ? (...words: W) => Promise<Whole<T>>
+    : never;
+};
+
+/** The actors of a service, wherever they live. */
+export type ActorsView = Wholly<ActorsPlace>;
 
 export const EVENT_KINDS = [
   'start',

@@ -9,7 +9,7 @@ import type { Cursor } from '../../actors/connector.ts';
 import { processVariables } from '../../configs/load.ts';
 import { exportGold } from '../../sinks/export.ts';
 import { systemClock } from '../clock.ts';
-import { eventLog, type Launched, launch } from '../launch.ts';
+import { drainAll, eventLog, type Launched, launch } from '../launch.ts';
 import { openLoggers } from '../logging.ts';
 import { openLog } from '../open-log.ts';
 import { fileResponses, listRecordings, type Unreadable } from '../recordings.ts';
@@ -69,9 +69,9 @@ async function replayIn(wish: Wish, dataDir: string): Promise<number> {
   let summary: ReplaySummary;
   try {
     await launched.database.migrate();
-    await launched.pipeline.start();
+    await Promise.all([launched.pipeline.start(), launched.workers.start()]);
     summary = await replay(wish, launched, prepared.config.runtime.tenant_id, voice, stop);
-    await launched.pipeline.drain();
+    await drainAll(launched);
   } finally {
     await launched.close();
   }

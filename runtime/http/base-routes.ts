@@ -28,9 +28,10 @@ export function baseRoutes(app: App, service: ServiceView, version: string): voi
       summary: 'Version, effective settings, inputs, outputs and the ledger',
       responses: { 200: json('Information') },
     }),
-    (context) => {
-      const ledger = Object.fromEntries([...service.ledger()].map(([market, of]) => [market, of]));
-      return context.json({ ...service.info(), ledger, conservation: balance(service.ledger()) }, 200);
+    async (context) => {
+      const found = await service.ledger();
+      const ledger = Object.fromEntries(found);
+      return context.json({ ...service.info(), ledger, conservation: balance(found) }, 200);
     },
   );
   app.openapi(

@@ -5,8 +5,14 @@ import type { ActorsView, DeadLettersView, EventsView } from '../views.ts';
 import { type App, json, numberParameter, PROBLEM, textParameter } from './app.ts';
 import { eventRoutes } from './event-routes.ts';
 
+/**
+ * The actors of the whole service, or of this process alone, which is what processes ask each other.
+ * `authorization` goes along with what changes something.
+ */
+export type ActorsOf = (scope: 'service' | 'process', authorization?: string) => ActorsView;
+
 export interface InspectionViews {
-  readonly actors: ActorsView;
+  readonly actors: ActorsOf;
   readonly events: EventsView;
   readonly deadLetters: DeadLettersView;
 }
@@ -17,6 +23,7 @@ export function inspectionRoutes(app: App, views: InspectionViews): void {
   deadLetterRoutes(app, views.deadLetters);
 }
 
+const scope = z.enum(['service', 'process']).default('service');
 const market = z.string().min(1).max(40);
 const instrument = z.string().min(1).max(200);
 
@@ -26,17 +33,21 @@ event of kind \`release\`. The instrument starts with its whole budget of defect
 it is in quarantine again, behind the last one. A partition that was paused because its parking is full goes
 on. Needs Authorization: Bearer <ADMIN_TOKEN> where that is set.`;
 
-function actorRoutes(app: App, actors: ActorsView): void {
+function actorRoutes(app: App, actorsOf: ActorsOf): void {
   app.openapi(
     createRoute({
       method: 'get',
       path: '/actors',
       summary: 'The tree of supervisors with states, counts and budgets',
+      request: { query: z.object({ scope }) },
       responses: { 200: json('The tree') },
     }),
-    (context) => {
-      const links = actors.markets().map((each) => `/actors/${each}`);
-      return context.json({ tree: actors.tree(), markets: links }, 200);
+    async (context) => {
+      const actors = actorsOf(context.req.valid('query').scope);
+      const { of: tree, missing } = await actors.tree();
+      const names = tree.nodes.find(({ path }) => path === 'markets')?.nodes ?? [];
+      const markets = names.map(({ path }) => `/actors/${path.slice(path.indexOf('/') + 1)}`);
+      return context.json({ tree, markets, ...partial(missing) }, 200);
     },
   );
   app.openapi(
@@ -46,59 +57,83 @@ function actorRoutes(app: App, actors: ActorsView): void {
       summary: 'A market: its instruments by page, watermark, lag, rate, who is quarantined',
       request: {
         params: z.object({ market }),
-        query: z.object({ limit: numberParameter(1, 1_000, 100), after: textParameter }),
+        query: z.object({ limit: numberParameter(1, 1_000, 100), after: textParameter, scope }),
       },
       responses: { 200: json('The market'), 404: PROBLEM },
     }),
     async (context) => {
       const name = context.req.valid('param').market.toUpperCase();
-      const { limit, after } = context.req.valid('query');
-      const view = await actors.market(name, limit, after ?? null);
-      if (view !== null) return context.json({ ...view }, 200);
+      const query = context.req.valid('query');
+      const actors = actorsOf(query.scope);
+      const { of: view, missing } = await actors.market(name, query.limit, query.after ?? null);
+      if (view !== null) return context.json({ ...view, ...partial(missing) }, 200);
+      const { of: markets } = await actors.markets();
       const message = `no market '${name}' has instruments here`;
-      return context.json({ error: 'unknown_market', message, markets: actors.markets() }, 404);
+      return context.json({ error: 'unknown_market', message, markets, ...partial(missing) }, 404);
     },
   );
+  instrumentRoute(app, actorsOf);
+  releaseRoute(app, actorsOf);
+}
+
+function instrumentRoute(app: App, actorsOf: ActorsOf): void {
   app.openapi(
     createRoute({
       method: 'get',
       path: '/actors/{market}/{instrument}',
       summary: 'An instrument (RTPD:TH_SP15_GEN-APND), or a location with all its runs',
-      request: { params: z.object({ market, instrument }) },
+      request: { params: z.object({ market, instrument }), query: z.object({ scope }) },
       responses: { 200: json('The instrument, or a list of its runs'), 404: PROBLEM },
     }),
     async (context) => {
       const of = context.req.valid('param');
-      const found = await actors.instruments(of.market.toUpperCase(), of.instrument);
+      const actors = actorsOf(context.req.valid('query').scope);
+      const { of: found, missing } = await actors.instruments(of.market.toUpperCase(), of.instrument);
       const [only] = found;
-      if (only !== undefined && found.length === 1) return context.json({ ...only }, 200);
-      if (found.length > 1) return context.json({ count: found.length, instruments: found }, 200);
-      return context.json(unknownInstrument(actors, of.market.toUpperCase(), of.instrument), 404);
+      const also = partial(missing);
+      if (only !== undefined && found.length === 1) return context.json({ ...only, ...also }, 200);
+      if (found.length > 1) return context.json({ count: found.length, instruments: found, ...also }, 200);
+      const unknown = await unknownInstrument(actors, of.market.toUpperCase(), of.instrument);
+      return context.json({ ...unknown, ...also }, 404);
     },
   );
+}
+
+function releaseRoute(app: App, actorsOf: ActorsOf): void {
   app.openapi(
     createRoute({
       method: 'post',
       path: '/actors/{market}/{instrument}/release',
       summary: 'Lets a quarantined instrument go on: its parked records first, in order',
       description: RELEASE,
-      request: { params: z.object({ market, instrument }) },
+      request: { params: z.object({ market, instrument }), query: z.object({ scope }) },
       responses: { 202: json('Released'), 404: PROBLEM, 409: PROBLEM },
     }),
-    (context) => {
+    async (context) => {
       const of = context.req.valid('param');
       const id = `${of.market.toUpperCase()}:${of.instrument}`;
-      const outcome = actors.release(id);
-      if (outcome === 'released') return context.json({ instrument_id: id, status: 'releasing' }, 202);
-      if (outcome === 'unknown')
-        return context.json(unknownInstrument(actors, of.market.toUpperCase(), of.instrument), 404);
+      const actors = actorsOf(context.req.valid('query').scope, context.req.header('authorization'));
+      const { of: outcome, missing } = await actors.release(id);
+      if (outcome === 'released')
+        return context.json({ instrument_id: id, status: 'releasing', ...partial(missing) }, 202);
+      if (outcome === 'unknown') {
+        const unknown = await unknownInstrument(actors, of.market.toUpperCase(), of.instrument);
+        return context.json({ ...unknown, ...partial(missing) }, 404);
+      }
       return context.json({ error: 'not_quarantined', message: `${id} is not in quarantine` }, 409);
     },
   );
 }
 
-function unknownInstrument(actors: ActorsView, ofMarket: string, name: string) {
-  const near = actors.near(ofMarket, name);
+/** Of an answer that some place did not add to. */
+function partial(missing: readonly string[]): { partial?: { missing: readonly string[]; message: string } } {
+  if (missing.length === 0) return {};
+  const message = 'these did not answer in time: what lives there is not in this answer';
+  return { partial: { missing, message } };
+}
+
+async function unknownInstrument(actors: ActorsView, ofMarket: string, name: string) {
+  const { of: near } = await actors.near(ofMarket, name);
   const message = near.length === 0 ? 'nothing like it is known here' : 'did you mean one of these?';
   const links = near.map((id) => `/actors/${id.replace(':', '/')}`);
   return {

@@ -122,6 +122,6 @@ export class Assignments {
 
 function freeName({ chairs }: Table): string {
   let n = 1;
-  while (chairs.some((each) => each.worker === `member ${n}`)) n += 1;
-  return `member ${n}`;
+  while (chairs.some((each) => each.worker === `w${n}`)) n += 1;
+  return `w${n}`;
 }

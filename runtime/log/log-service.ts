@@ -8,12 +8,15 @@ import { type Assigned, type LogCall, type MemberCall, sentBatch } from './log-c
 
 export class LogService {
   readonly #log: Log;
+  readonly #worker: string | undefined;
   readonly #tell: (assigned: Assigned) => void;
   readonly #members = new Map<number, Member>();
   #closed = false;
 
-  constructor(log: Log, tell: (assigned: Assigned) => void) {
+  /** `worker`: what the thread's members are known as, where they do not say. */
+  constructor(log: Log, tell: (assigned: Assigned) => void, worker?: string) {
     this.#log = log;
+    this.#worker = worker;
     this.#tell = tell;
   }
 
@@ -63,7 +66,7 @@ export class LogService {
   }
 
   async #join(of: Extract<LogCall, { call: 'join' }>): Promise<void> {
-    const member = await this.#log.join(of.group, of.topics, of.worker ?? undefined);
+    const member = await this.#log.join(of.group, of.topics, of.worker ?? this.#worker);
     if (this.#closed) return member.leave();
     this.#members.set(of.member, member);
     member.assigned((partitions, generation) =>

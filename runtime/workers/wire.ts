@@ -3,13 +3,6 @@
 
 import { LogFault } from '../log/log-fault.ts';
 
-/** What both ends of a thread's port can do. */
-export interface ThreadPort {
-  postMessage(message: object): void;
-  /** A message arrives as what the other side sent: its type is a promise between the two. */
-  on(event: 'message', listener: (message: never) => void): unknown;
-}
-
 interface ToldFault {
   readonly name: string;
   readonly message: string;
@@ -17,7 +10,8 @@ interface ToldFault {
   readonly retryable: boolean;
 }
 
-type Message<Call> =
+/** As it arrives. */
+export type Message<Call> =
   | { readonly kind: 'ask'; readonly id: number; readonly call: Call }
   | { readonly kind: 'tell'; readonly call: Call }
   | { readonly kind: 'cancel'; readonly id: number }
@@ -32,7 +26,7 @@ interface Waiting {
 
 /** `Out`: what this side asks and tells; `In`: what it is asked and told. */
 export class Wire<Out, In> {
-  readonly #port: ThreadPort;
+  readonly #send: (message: object) => void;
   readonly #handle: (call: In, signal: AbortSignal) => unknown;
   readonly #waiting = new Map<number, Waiting>();
   readonly #served = new Map<number, AbortController>();
@@ -40,10 +34,9 @@ export class Wire<Out, In> {
   #ended: Error | null = null;
 
   /** `handle` answers, at once or by a promise; what it throws reaches whoever asked. */
-  constructor(port: ThreadPort, handle: (call: In, signal: AbortSignal) => unknown) {
-    this.#port = port;
+  constructor(send: (message: object) => void, handle: (call: In, signal: AbortSignal) => unknown) {
+    this.#send = send;
     this.#handle = handle;
-    port.on('message', (message: Message<In>) => this.#receive(message));
   }
 
   /** Rejects with the other side's failure, or when it ends; with the signal's reason when that aborts. */
@@ -54,7 +47,7 @@ export class Wire<Out, In> {
     return new Promise<T>((resolve, reject) => {
       const abort = (): void => {
         this.#waiting.delete(id);
-        this.#port.postMessage({ kind: 'cancel', id });
+        this.#send({ kind: 'cancel', id });
         reject(signal?.reason);
       };
       const settled = (): void => signal?.removeEventListener('abort', abort);
@@ -69,13 +62,13 @@ export class Wire<Out, In> {
         },
       });
       signal?.addEventListener('abort', abort, { once: true });
-      this.#port.postMessage({ kind: 'ask', id, call });
+      this.#send({ kind: 'ask', id, call });
     });
   }
 
   /** No answer is waited for. */
   tell(call: Out): void {
-    if (this.#ended === null) this.#port.postMessage({ kind: 'tell', call });
+    if (this.#ended === null) this.#send({ kind: 'tell', call });
   }
 
   /** The other side is gone: what was asked fails, and what it had asked is given up. */
@@ -88,7 +81,8 @@ export class Wire<Out, In> {
     this.#served.clear();
   }
 
-  #receive(message: Message<In>): void {
+  /** A message of the other side has arrived. */
+  receive(message: Message<In>): void {
     switch (message.kind) {
       case 'ask':
         return void this.#serve(message.id, message.call);
@@ -110,9 +104,9 @@ export class Wire<Out, In> {
     this.#served.set(id, stop);
     try {
       const value = await this.#handle(call, stop.signal);
-      if (this.#ended === null) this.#port.postMessage({ kind: 'answer', id, value });
+      if (this.#ended === null) this.#send({ kind: 'answer', id, value });
     } catch (error) {
-      if (this.#ended === null) this.#port.postMessage({ kind: 'fault', id, fault: toldFault(error) });
+      if (this.#ended === null) this.#send({ kind: 'fault', id, fault: toldFault(error) });
     } finally {
       this.#served.delete(id);
     }

@@ -1,6 +1,7 @@
 // The embedded log as another thread sees it, held to the suite of the port: every call and every answer is a
 // message that was copied. And what only this form can do: end while something is under way.
 
+import { deserialize, serialize } from 'bun:jsc';
 import { afterEach, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +11,7 @@ import type { Log } from '../../runtime/log/log.ts';
 import type { Assigned, LogCall } from '../../runtime/log/log-calls.ts';
 import { LogService } from '../../runtime/log/log-service.ts';
 import { RemoteLog } from '../../runtime/log/remote-log.ts';
-import { type ThreadPort, Wire } from '../../runtime/workers/wire.ts';
+import { type Message, Wire } from '../../runtime/workers/wire.ts';
 import { until } from '../support/until.ts';
 import { logConformance } from './log.ts';
 import { spec } from './log-rig.ts';
@@ -22,26 +23,23 @@ interface Remote {
   close(): Promise<void>;
 }
 
-/** Two ends of a line on which everything is copied as between threads, in order. */
-function line(): [ThreadPort, ThreadPort] {
-  const listeners: Parameters<ThreadPort['on']>[1][] = [];
-  const end = (mine: number, other: number): ThreadPort => ({
-    postMessage(message) {
-      const copy = structuredClone(message);
-      queueMicrotask(() => Reflect.apply(listeners[other] ?? (() => {}), null, [copy]));
-    },
-    on(_, listener) {
-      listeners[mine] = listener;
-    },
-  });
-  return [end(0, 1), end(1, 0)];
-}
-
+/** Everything is copied as between threads, and arrives in order. */
 function remote(log: Log): Remote {
-  const [port1, port2] = line();
   const service = new LogService(log, (assigned) => there.tell(assigned));
-  const there = new Wire<Assigned, LogCall>(port1, (call, signal) => service.answer(call, signal));
-  const here = new Wire<LogCall, Assigned>(port2, (assigned) => seen.assigned(assigned));
+  const there = new Wire<Assigned, LogCall>(
+    (message) => {
+      const copy: Message<Assigned> = deserialize(serialize(message));
+      queueMicrotask(() => here.receive(copy));
+    },
+    (call, signal) => service.answer(call, signal),
+  );
+  const here = new Wire<LogCall, Assigned>(
+    (message) => {
+      const copy: Message<LogCall> = deserialize(serialize(message));
+      queueMicrotask(() => there.receive(copy));
+    },
+    (assigned) => seen.assigned(assigned),
+  );
   const seen = new RemoteLog(here);
   const end = (): void => {
     there.end(new Error('gone'));

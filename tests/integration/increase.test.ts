@@ -26,8 +26,8 @@ const priced = FILES.map(recording).flatMap(readRecording);
 const told: string[] = [];
 let bench: Bench;
 
-const counted = (group: 'enrichment-service' | 'data-quality-service'): Ledger =>
-  [...bench.pipeline.ledger(group).values()].reduce(addLedgers, EMPTY_LEDGER);
+const counted = async (group: 'enrichment-service' | 'data-quality-service'): Promise<Ledger> =>
+  [...(await bench.pipeline.ledger(group)).values()].reduce(addLedgers, EMPTY_LEDGER);
 const idle = (): Promise<void> => bench.pipeline.caughtUp(new AbortController().signal);
 
 beforeAll(async () => {
@@ -91,8 +91,8 @@ test('a straggler is forwarded, counted as that, and revises what it speaks of o
     price: 4_321.25,
   };
   const before = {
-    enrichment: counted('enrichment-service'),
-    quality: counted('data-quality-service'),
+    enrichment: await counted('enrichment-service'),
+    quality: await counted('data-quality-service'),
   };
   const wrong = { topic: TOPIC.ticks, key: moved.key, value: JSON.stringify(value), partition: old };
   await bench.log.append('stranger', [wrong], []);
@@ -104,7 +104,7 @@ test('a straggler is forwarded, counted as that, and revises what it speaks of o
   );
   expect(enriched.length).toBe(1);
   // Two were read, of which one was brought on and one taken.
-  const [enrichment, quality] = [counted('enrichment-service'), counted('data-quality-service')];
+  const [enrichment, quality] = [await counted('enrichment-service'), await counted('data-quality-service')];
   expect(enrichment.read - before.enrichment.read).toBe(2);
   expect(enrichment.emitted.ticks).toBe(1);
   expect((enrichment.emitted.enriched ?? 0) - (before.enrichment.emitted.enriched ?? 0)).toBe(1);

@@ -342,7 +342,7 @@ test('the books balance, and no two requests were closer than allowed', async ()
     expect(raw).toMatchObject({ what: 'connectors → normalization-service (raw)' });
     const appended = (await bench.pipeline.cursors()).reduce((sum, each) => sum + each.done, 0);
     expect(appended).toBe(operators.served.size + operators.corrections.size);
-    const ledgers = [...bench.pipeline.ledger('aggregation-service').values()];
+    const ledgers = [...(await bench.pipeline.ledger('aggregation-service')).values()];
     const of = (pick: keyof Pick<Ledger, 'first' | 'forwarded' | 'revision' | 'duplicate'>) =>
       ledgers.reduce((sum, each) => sum + each[pick], 0);
     // Days before the retained window are forwarded to the rebuilder.

@@ -55,7 +55,7 @@ async function run(
     await feed(bench);
     const { checks } = await bench.conservation();
     expect(checks.filter((each) => each.off !== 0)).toEqual([]);
-    const rebuilt = total(bench.pipeline, 'aggregation-rebuilder').read > 0;
+    const rebuilt = (await (await total(bench.pipeline, 'aggregation-rebuilder')).read) > 0;
     expect(
       topicFaults(await readTopics(bench.log), { rebuilt, repeated: options.repeated === true }),
     ).toEqual([]);
@@ -100,7 +100,7 @@ describe('equal rows and revisions', () => {
           await bench.feed(again);
         },
         async ({ pipeline }) => {
-          const { first, revision, duplicate, forwarded } = total(pipeline, 'aggregation-service');
+          const { first, revision, duplicate, forwarded } = await total(pipeline, 'aggregation-service');
           // Twelve are in the recordings themselves: an hour that a day repeats.
           expect(first + revision).toBe(ticksOf(responses) - 12);
           expect(duplicate + forwarded).toBe(ticksOf(again) + 12);
@@ -119,7 +119,7 @@ describe('equal rows and revisions', () => {
         {},
         (bench) => bench.feed(responses.toReversed()),
         async ({ pipeline }) => {
-          expect(total(pipeline, 'aggregation-rebuilder').read).toBeGreaterThan(1_000);
+          expect(await (await total(pipeline, 'aggregation-rebuilder')).read).toBeGreaterThan(1_000);
         },
       );
       expect(found).toEqual(reference);
@@ -170,8 +170,11 @@ describe('equal rows and revisions', () => {
   );
 });
 
-function total(pipeline: Pipeline, group: 'aggregation-service' | 'aggregation-rebuilder'): Ledger {
-  return [...pipeline.ledger(group).values()].reduce(addLedgers, EMPTY_LEDGER);
+async function total(
+  pipeline: Pipeline,
+  group: 'aggregation-service' | 'aggregation-rebuilder',
+): Promise<Ledger> {
+  return [...(await pipeline.ledger(group)).values()].reduce(addLedgers, EMPTY_LEDGER);
 }
 
 function ticksOf(of: readonly Response[]): number {

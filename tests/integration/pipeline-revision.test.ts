@@ -200,7 +200,7 @@ describe('twelve days, republished at random', () => {
           const { clickhouse, log, pipeline } = bench;
           const versions = new Set(priced.map(keyOf));
           expect(await countOf(clickhouse, 'silver_normalized_market_data')).toBe(versions.size);
-          const read = [...pipeline.ledger('aggregation-rebuilder').values()].reduce(
+          const read = [...(await pipeline.ledger('aggregation-rebuilder')).values()].reduce(
             (n, each) => n + each.read,
             0,
           );

@@ -89,9 +89,9 @@ test('trades: volume, vwap and order equal a sum over the list; bad records are 
     const { vwap, ...exact } = hourOf(all);
     expect(bar).toMatchObject(exact);
     expect(bar?.vwap).toBeCloseTo(vwap, 9);
-    const ledger = bench.pipeline.ledger('aggregation-service').get('CAISO');
+    const ledger = (await bench.pipeline.ledger('aggregation-service')).get('CAISO');
     expect(ledger).toMatchObject({ read: 220, first: 200, duplicate: 20, rejected: 0 });
-    const refused = bench.pipeline.ledger('normalization-service').get('CAISO');
+    const refused = (await bench.pipeline.ledger('normalization-service')).get('CAISO');
     expect(refused).toMatchObject({ read: 222, rejected: 2, forwarded: 220 });
     expect((await bench.conservation()).checks.filter((each) => each.off !== 0)).toEqual([]);
   } finally {

@@ -6,10 +6,10 @@ import type { Response } from '../../actors/feeds/feed.ts';
 import { findFeed, type Markets, markets } from '../../actors/feeds/markets.ts';
 import type { Clock } from '../../runtime/host.ts';
 import { AnswerCache } from '../../runtime/http/answer-cache.ts';
-import { actorsView } from '../../runtime/inspection.ts';
+import { actorsPlace } from '../../runtime/inspection.ts';
 import { Pipeline, type PipelineSettings } from '../../runtime/pipeline.ts';
 import { SERVICES, TOPIC } from '../../runtime/services.ts';
-import type { ActorsView, SupervisorEvent } from '../../runtime/views.ts';
+import type { ActorsPlace, SupervisorEvent } from '../../runtime/views.ts';
 import type { Cache } from '../../sinks/sink.ts';
 import { type SeededHost, seededHost } from './seeded-host.ts';
 import type { SimulatedClickHouse } from './simulated-clickhouse.ts';
@@ -38,7 +38,7 @@ export interface MemberWorld {
 
 export class Member {
   readonly pipeline: Pipeline;
-  readonly view: ActorsView;
+  readonly view: ActorsPlace;
   readonly answers: AnswerCache;
   /** By instrument: writes that ClickHouse had carried out when this member last heard of bars of it. */
   readonly ownWrites = new Map<string, number>();
@@ -95,7 +95,8 @@ export class Member {
     const nowMs = () => clock.nowMs();
     const nothing = () => [];
     const { platform } = this.pipeline;
-    this.view = actorsView({ platform, connectors: nothing, sinks: nothing, rate: () => 0, nowMs });
+    const parts = { platform, connectors: nothing, sinks: nothing, rate: () => 0, tellsLag: true, nowMs };
+    this.view = actorsPlace(parts);
   }
 
   /** Actors that live. */

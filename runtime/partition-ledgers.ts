@@ -1,0 +1,51 @@
+// Ledgers of partitions, wherever these live, added up to those of groups. A partition counts once.
+
+import { addLedgers, EMPTY_LEDGER, type Ledger, type Ledgers } from '../actors/ledger.ts';
+import type { GroupLedgers } from './conservation.ts';
+import type { Group } from './group.ts';
+import type { TopicPartition } from './log/log.ts';
+import type { GroupName } from './services.ts';
+
+/** What a group has counted in one partition, as of a position. */
+export interface PartitionLedgers extends TopicPartition {
+  readonly group: GroupName;
+  readonly position: number;
+  readonly ledgers: Ledgers;
+}
+
+/** Of the partitions that live in this thread. */
+export function* ledgersOf(groups: ReadonlyMap<GroupName, Group>): Iterable<PartitionLedgers> {
+  for (const [group, hosted] of groups) {
+    for (const { of, state } of hosted.partitions()) {
+      yield { ...of, group, position: state.position, ledgers: state.ledgers };
+    }
+  }
+}
+
+/** By group and topic; every one of `groups` is there. */
+export function sumLedgers(
+  groups: readonly GroupName[],
+  all: readonly PartitionLedgers[],
+): ReadonlyMap<GroupName, GroupLedgers> {
+  const found = new Map<GroupName, Map<string, Map<string, Ledger>>>(groups.map((name) => [name, new Map()]));
+  for (const { group, topic, ledgers } of latest(all)) {
+    const topics = found.get(group) ?? new Map<string, Map<string, Ledger>>();
+    found.set(group, topics);
+    const sum = topics.get(topic) ?? new Map<string, Ledger>();
+    topics.set(topic, sum);
+    for (const [market, ledger] of ledgers) {
+      sum.set(market, addLedgers(sum.get(market) ?? EMPTY_LEDGER, ledger));
+    }
+  }
+  return found;
+}
+
+/** While a partition changes hands, two may know it: who is further on is right. */
+function latest(all: readonly PartitionLedgers[]): Iterable<PartitionLedgers> {
+  const found = new Map<string, PartitionLedgers>();
+  for (const each of all) {
+    const key = `${each.group}/${each.topic}/${each.partition}`;
+    if ((found.get(key)?.position ?? -1) < each.position) found.set(key, each);
+  }
+  return found.values();
+}

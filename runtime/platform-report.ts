@@ -1,0 +1,53 @@
+// What health and metrics ask of the groups and the actors of one thread.
+
+import type { Directory } from './directory.ts';
+import type { Group } from './group.ts';
+import type { Partition } from './partition.ts';
+import type { GroupName } from './services.ts';
+import type { Actors } from './telemetry.ts';
+
+const FAILURES_TOLD = 3;
+
+/** Why a partition of the group does not go on; null when all do. */
+export function stuckIn(group: Group): string | null {
+  for (const partition of group.partitions()) {
+    const why = whyStuck(partition);
+    if (why !== null) return `${partition.of.topic}/${partition.of.partition}: ${why}`;
+  }
+  return null;
+}
+
+function whyStuck({ state }: Partition): string | null {
+  if (state.phase === 'stopped') return 'its router has stopped';
+  if (state.phase === 'paused') return 'it is paused: see GET /events?kind=pause';
+  if (state.attempt >= FAILURES_TOLD)
+    return `its batch failed ${state.attempt} times: see GET /events?kind=note`;
+  return null;
+}
+
+/** Instruments of a group that are in quarantine. */
+export function quarantinedIn(group: GroupName, directory: Directory): number {
+  let count = 0;
+  for (const { quarantined } of directory.all().values()) {
+    for (const slotKey of quarantined) if (slotKey.startsWith(`${group}/`)) count += 1;
+  }
+  return count;
+}
+
+/** Instrument actors by market. */
+export function actorsOf(directory: Directory): readonly Actors[] {
+  return directory.markets().map((market) => {
+    const live = directory.shards(market).reduce((sum, each) => sum + each.children, 0);
+    return { market, live, quarantined: directory.quarantined(market).length };
+  });
+}
+
+/** By market, over several threads. */
+export function sumActors(all: readonly Actors[]): readonly Actors[] {
+  const found = new Map<string, Actors>();
+  for (const { market, live, quarantined } of all) {
+    const before = found.get(market) ?? { market, live: 0, quarantined: 0 };
+    found.set(market, { market, live: before.live + live, quarantined: before.quarantined + quarantined });
+  }
+  return [...found.values()];
+}
