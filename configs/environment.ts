@@ -20,6 +20,7 @@ export const SECRETS = [
   'ADMIN_TOKEN',
   'KAFKA_SASL_PASSWORD',
   'KAFKA_TLS_KEY',
+  'MISO_API_KEY',
 ] as const;
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
@@ -50,6 +51,8 @@ export interface Environment {
   readonly redisUrl: string | null;
   /** What changes by HTTP need; null: they are open on loopback and refused elsewhere. */
   readonly adminToken: string | null;
+  /** Keys that operators of markets give, by the variable that holds each; null: not set. */
+  readonly operatorKeys: Readonly<Record<string, string | null>>;
 }
 
 export const PORTS: Readonly<Record<Role, number>> = {
@@ -144,6 +147,7 @@ export function readEnvironment(variables: Variables): {
         : { kind: 'server', url: clickhouseUrl, cluster },
     redisUrl: reader.url('REDIS_URL', ['redis:', 'rediss:']),
     adminToken: reader.secret('ADMIN_TOKEN'),
+    operatorKeys: { MISO_API_KEY: reader.secret('MISO_API_KEY') },
   };
   return { environment, findings: reader.findings, warnings: reader.warnings };
 }

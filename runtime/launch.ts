@@ -88,7 +88,7 @@ export async function launch(of: Launch): Promise<Launched> {
     });
     const cache = answerCache(of);
     const pipeline = pipelineOf(of, log, database, cache, () => workers.ledgers());
-    const secret = () => null;
+    const secret = (name: string) => environment.operatorKeys[name] ?? null;
     const connectors = openConnectors(pipeline.intake(), of.prepared.plans, of.connectorTelemetry, secret);
     pipeline.sources.push(...connectors.feedings());
     const workers = workersOf(of, { pipeline, database, cache, connectors, log });

@@ -8,7 +8,7 @@ import type { Finding } from '../configs/yaml.ts';
 import { Fault } from '../sinks/sink.ts';
 import { whyUnwritable } from './directories.ts';
 import { ListenRefused, PortInUse } from './http/serve.ts';
-import { type ConnectorPlan, connectorPlans, type Registry } from './live/settings.ts';
+import { type ConnectorPlan, connectorPlans, missingKeys, type Registry } from './live/settings.ts';
 import { LogFault } from './log/log-fault.ts';
 import { unsupported } from './options/unsupported.ts';
 import { type StageOptions, stageOptions } from './options.ts';
@@ -63,7 +63,9 @@ export function prepare(variables: Readonly<Record<string, string | undefined>>)
 
 /** What CONNECTORS names, as connectors.yaml has it. */
 export function livePlans(config: Config): ReturnType<typeof connectorPlans> {
-  return connectorPlans(config.connectors, config.environment.connectors, REGISTRY);
+  const { connectors, operatorKeys } = config.environment;
+  const { plans, findings } = connectorPlans(config.connectors, connectors, REGISTRY);
+  return { plans, findings: [...findings, ...missingKeys(plans, operatorKeys)] };
 }
 
 function configurationRefused(findings: readonly Finding[]): StartRefused {

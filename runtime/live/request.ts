@@ -53,7 +53,8 @@ export async function request(
   let ask = source.request(window, span, parts.nowMs());
   if (ask === null) return { ...all, outcome: failed('it can no longer be asked for'), whole: false };
   while (ask !== null) {
-    const outcome: Outcome | Reply = await page(parts, source, window, ask, all, signal);
+    const came: Outcome | Reply = await page(parts, source, window, ask, all, signal);
+    const outcome: Outcome | Reply = 'kind' in came ? withoutSecret(came, secretOf(parts, ask)) : came;
     if ('kind' in outcome) {
       const isAnswer = all.records.length > 0 && outcome.kind === 'no_data';
       return { ...all, outcome: isAnswer ? RESPONSE : outcome, whole: outcome.kind === 'no_data' };
@@ -65,6 +66,20 @@ export async function request(
 
 function failed(detail: string): Outcome {
   return { kind: 'failed', detail, retryAfterMs: null };
+}
+
+function secretOf(parts: RequestParts, ask: Ask): string | null {
+  return ask.secret === null ? null : parts.secret(ask.secret.name);
+}
+
+function needed(name: string): string {
+  return `it needs the key ${name}: set ${name} or ${name}_FILE, and start again`;
+}
+
+/** An operator may say the key back to us. */
+function withoutSecret(outcome: Outcome, secret: string | null): Outcome {
+  if (secret === null || !('detail' in outcome)) return outcome;
+  return { ...outcome, detail: outcome.detail.replaceAll(secret, '***') };
 }
 
 /** Takes a page's records; the reply when that went well, else what became of it. */
@@ -109,8 +124,8 @@ async function fetchOne(
   const { connector } = parts;
   const headers: Record<string, string> = {};
   if (ask.secret !== null) {
-    const secret = parts.secret(ask.secret.name);
-    if (secret === null) return { kind: 'invalid', detail: `it needs the secret ${ask.secret.name}` };
+    const secret = secretOf(parts, ask);
+    if (secret === null) return { kind: 'invalid', detail: needed(ask.secret.name) };
     headers[ask.secret.header] = secret;
   }
   try {
@@ -166,10 +181,18 @@ function heldBack({ connector, limiter }: RequestParts, ask: Ask, outcome: Outco
 /** A feed that throws has a defect: the response is a failure like any other, and the feed goes on. */
 function parse(parts: RequestParts, response: Response, contentType: string): Parsed | Outcome {
   const feed = parts.registry.findFeed(response);
-  if (feed === null) return failed(`unknown_format: no feed reads it; its content type is '${contentType}'`);
+  if (feed === null) return failed(`unknown_format: no feed reads ${glance(response.bytes, contentType)}`);
   try {
     return feed.parse(response);
   } catch (error) {
     return failed(`${feed.name} failed: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+const GLANCE_BYTES = 60;
+
+/** Enough of a body to know it again. */
+function glance(bytes: Uint8Array, contentType: string): string {
+  const head = new TextDecoder().decode(bytes.subarray(0, GLANCE_BYTES)).replace(/[^\x20-\x7e]+/g, ' ');
+  return `its ${bytes.length} bytes of '${contentType}', which begin '${head.trim()}'`;
 }

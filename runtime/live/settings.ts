@@ -3,7 +3,7 @@
 
 import type { MarketSpec } from '../../actors/domain/market.ts';
 import type { Feed, Response } from '../../actors/feeds/feed.ts';
-import type { Nodes, Source } from '../../actors/feeds/source.ts';
+import type { Ask, Nodes, Source } from '../../actors/feeds/source.ts';
 import type { BreakerPolicy } from '../../actors/live/breaker.ts';
 import type { BackoffPolicy } from '../../actors/supervision.ts';
 import type { ConnectorsFile } from '../../configs/schema-connectors.ts';
@@ -89,7 +89,7 @@ function planOf(
     feeds.push({ name: feed, source, nodes, daysBack: days_back });
   }
   for (const { name: feed, source, nodes } of feeds) {
-    const base = baseOf(source, nodes);
+    const base = sampleOf(source, nodes)?.base ?? null;
     if (base !== null && of.base_urls[base] === undefined) wrong(`.base_urls.${base}`, `${feed} needs it`);
   }
   return {
@@ -116,8 +116,23 @@ function planOf(
 
 const ANY_DAY = { date: '2026-01-05', startMs: Date.UTC(2026, 0, 5, 8), endMs: Date.UTC(2026, 0, 6, 8) };
 
-/** Which base URL a source asks; null: it has no window that tells. */
-function baseOf(source: Source, nodes: Nodes): string | null {
+/** A request as the source makes it; null: it has no window that tells. */
+function sampleOf(source: Source, nodes: Nodes): Ask | null {
   const [window] = source.windows(ANY_DAY, nodes);
-  return window === undefined ? null : (source.request(window, window, window.endMs - 1)?.base ?? null);
+  return window === undefined ? null : source.request(window, window, window.endMs - 1);
+}
+
+/** A feed whose operator wants a key is refused without it: every request would fail. */
+export function missingKeys(
+  plans: readonly ConnectorPlan[],
+  keys: Readonly<Record<string, string | null>>,
+): readonly Finding[] {
+  return plans.flatMap(({ name, feeds }) =>
+    feeds.flatMap(({ name: feed, source, nodes }) => {
+      const key = sampleOf(source, nodes)?.secret?.name ?? null;
+      if (key === null || (keys[key] ?? null) !== null) return [];
+      const message = `${name}/${feed} (${source.name}) needs it: set ${key} or ${key}_FILE`;
+      return [{ where: key, key, message }];
+    }),
+  );
 }

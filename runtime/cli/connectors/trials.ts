@@ -35,7 +35,7 @@ async function live(plan: ConnectorPlan, wish: Wish, prepared: Prepared): Promis
     limiter: machineLimiter(),
     nowMs: systemClock.nowMs,
     tenantId: prepared.config.runtime.tenant_id,
-    secret: () => null,
+    secret: (name: string) => prepared.config.environment.operatorKeys[name] ?? null,
     requested: () => {},
     found: () => {},
   };

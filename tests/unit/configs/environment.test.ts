@@ -183,6 +183,7 @@ describe('secrets from files', () => {
     ADMIN_TOKEN: SECRET,
     KAFKA_SASL_PASSWORD: SECRET,
     KAFKA_TLS_KEY: SECRET,
+    MISO_API_KEY: SECRET,
   };
   /** What must be set for the secret to be looked at. */
   const SASL = { KAFKA_BROKERS: 'k:9092', KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'u' };
@@ -204,6 +205,7 @@ describe('secrets from files', () => {
         ADMIN_TOKEN: environment.adminToken,
         KAFKA_SASL_PASSWORD: environment.kafka?.sasl?.password,
         KAFKA_TLS_KEY: environment.kafka?.tls?.key,
+        MISO_API_KEY: environment.operatorKeys.MISO_API_KEY,
       };
       expect(read[name]).toBe(GOOD[name]);
     }
