@@ -1,7 +1,7 @@
 // What can refuse a start: the configuration, a directory, a port, the engine. Each refusal says what, where
 // and what to do; the process leaves with 78 (EX_CONFIG) and its last line is JSON.
 
-import { feeds, findFeed, markets, sources } from '../actors/feeds/markets.ts';
+import { feeds, findFeed, markets, notices, sources } from '../actors/feeds/markets.ts';
 import type { Environment } from '../configs/environment.ts';
 import { type Config, loadConfig } from '../configs/load.ts';
 import type { Finding } from '../configs/yaml.ts';
@@ -16,7 +16,7 @@ import { type StageOptions, stageOptions } from './options.ts';
 export const EXIT_CONFIG = 78;
 export const EXIT_EXHAUSTED = 70;
 
-export const REGISTRY: Registry = { markets, sources, findFeed };
+export const REGISTRY: Registry = { markets, sources, notices, findFeed };
 
 export interface Refusal {
   /** `configuration`, `data_directory`, `log_directory`, `port`, `address`, `kafka`, `clickhouse`. */

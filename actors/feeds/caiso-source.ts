@@ -60,7 +60,7 @@ const REPORTS: readonly Report[] = [
 
 /** Corrections come within five business days, and late ones with the settlement statements. */
 const CORRECTION_DAYS = [1, 4, 8];
-const SINGLE_MONTHS = 39;
+export const SINGLE_MONTHS = 39;
 const GROUP_MONTHS = 64;
 
 /** `20261101T07:00-0000` */
@@ -69,7 +69,7 @@ export function oasisTime(ms: number): string {
   return `${iso.slice(0, 10).replaceAll('-', '')}T${iso.slice(11, 16)}-0000`;
 }
 
-function monthsBefore(nowMs: number, months: number): number {
+export function monthsBefore(nowMs: number, months: number): number {
   const now = Temporal.Instant.fromEpochMilliseconds(nowMs).toZonedDateTimeISO('America/Los_Angeles');
   return now.subtract({ months }).startOfDay().epochMilliseconds;
 }
@@ -95,14 +95,14 @@ function hourWindows({ date, startMs, endMs }: OperatingDay): readonly Window[] 
   return windows;
 }
 
-function recognise({ bytes }: Reply): RefusedResponse | null {
+export function recogniseOasis({ bytes }: Reply): RefusedResponse | null {
   return bytes[0] === 0x50 && bytes[1] === 0x4b
     ? null
     : refusalOf(decoder.decode(bytes.subarray(0, HEAD_BYTES)));
 }
 
 function common({ run, publication }: Report) {
-  return { market: caiso, run, publication, correctionDays: CORRECTION_DAYS, recognise };
+  return { market: caiso, run, publication, correctionDays: CORRECTION_DAYS, recognise: recogniseOasis };
 }
 
 /** `caiso.dam`, `caiso.rtpd`, `caiso.rtm`, `caiso.hasp`: listed nodes, or all APnodes. */
@@ -125,13 +125,13 @@ function single(report: Report): Source {
 
 /** `caiso.dam-group` and alike: every node in one archive of several files. */
 function bulk(report: Report): Source {
-  const { run, group } = report;
+  const { run, group, version } = report;
   return {
     ...common(report),
     name: `caiso.${run.toLowerCase()}-group`,
     windows: (day) => (run === 'DAM' ? dayWindows(day, 'all') : hourWindows(day)),
     request: ({ id }, span) =>
-      ask(`GroupZip?groupid=${group}&resultformat=6&version=3&${times(span)}`, `${group}_${id}`),
+      ask(`GroupZip?groupid=${group}&resultformat=6&version=${version}&${times(span)}`, `${group}_${id}`),
     oldestMs: (nowMs) => monthsBefore(nowMs, GROUP_MONTHS),
   };
 }

@@ -42,8 +42,19 @@ export interface RefusedResponse extends Omit<Rejection, 'reason'> {
   readonly code?: string;
 }
 
+/** An operating day of a run that the operator says it has priced anew. */
+export interface Correction {
+  readonly market: string;
+  readonly run: string;
+  readonly date: string;
+  /** When, in the operator's own words; a later one compares greater. */
+  readonly issued: string;
+}
+
 export interface Parsed {
   readonly records: readonly RawRecord[];
+  /** Of a response that tells of corrections, and holds no prices: one a run and day, the latest. */
+  readonly corrections?: readonly Correction[];
   readonly refused: readonly RefusedRow[];
   /**
    * rowsRead = rowsUsed + rowsRefused, always. A row of many cells counts as refused when one of its cells

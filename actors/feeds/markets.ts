@@ -3,6 +3,7 @@
 
 import type { MarketSpec } from '../domain/market.ts';
 import { caiso, caisoOasis } from './caiso.ts';
+import { caisoCorrectionNotices, caisoCorrections } from './caiso-corrections.ts';
 import { caisoSources } from './caiso-source.ts';
 import type { Feed, Response } from './feed.ts';
 import { miso, misoPublicApi, misoReport } from './miso.ts';
@@ -10,17 +11,24 @@ import { misoArchive } from './miso-archive.ts';
 import { misoExchange } from './miso-exchange.ts';
 import { misoExchangeSources } from './miso-exchange-source.ts';
 import { misoSources } from './miso-source.ts';
-import type { Source } from './source.ts';
+import type { Notices, Source } from './source.ts';
 
 export interface Market {
   readonly spec: MarketSpec;
   readonly feeds: readonly Feed[];
   readonly sources: readonly Source[];
+  /** Where the operator tells of corrections; absent: nowhere. */
+  readonly notices?: readonly Notices[];
 }
 
 /** In the order in which their feeds are asked whether a response is theirs. */
 export const ALL: readonly Market[] = [
-  { spec: caiso, feeds: [caisoOasis], sources: caisoSources },
+  {
+    spec: caiso,
+    feeds: [caisoCorrections, caisoOasis],
+    sources: caisoSources,
+    notices: [caisoCorrectionNotices],
+  },
   {
     spec: miso,
     feeds: [misoReport, misoExchange, misoPublicApi, misoArchive],
@@ -32,6 +40,7 @@ export interface Markets {
   readonly markets: readonly MarketSpec[];
   readonly feeds: readonly Feed[];
   readonly sources: readonly Source[];
+  readonly notices: readonly Notices[];
   /** The feed that reads a response, judged by its content; null when none does. */
   readonly findFeed: (response: Response) => Feed | null;
 }
@@ -42,8 +51,9 @@ export function registered(all: readonly Market[]): Markets {
     markets: all.map(({ spec }) => spec),
     feeds,
     sources: all.flatMap((each) => each.sources),
+    notices: all.flatMap((each) => each.notices ?? []),
     findFeed: (response) => feeds.find((feed) => feed.recognises(response)) ?? null,
   };
 }
 
-export const { markets, feeds, sources, findFeed } = registered(ALL);
+export const { markets, feeds, sources, notices, findFeed } = registered(ALL);

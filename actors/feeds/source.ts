@@ -54,6 +54,14 @@ export interface Reply {
   readonly bytes: Uint8Array;
 }
 
+/** Where an operator tells of each operating day which of its runs were priced anew, and when. */
+export interface Notices extends Pick<Source, 'name' | 'market' | 'oldestMs' | 'recognise'> {
+  /** Asked first so long after the day's end, and again so often. */
+  readonly firstMs: number;
+  readonly everyMs: number;
+  request(day: OperatingDay): Ask;
+}
+
 export interface Source {
   /** `caiso.dam`: how YAML and metrics name it. */
   readonly name: string;

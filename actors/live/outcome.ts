@@ -33,8 +33,11 @@ export function retryAfterMs(text: string | null, nowMs: number): number | null 
   return Number.isNaN(ms) ? null : Math.min(RETRY_AFTER_MS_MAX, Math.max(0, ms));
 }
 
+/** What judging needs of a source. */
+type Judging = Pick<Source, 'recognise' | 'oldestMs'>;
+
 /** The outcome of a reply that need not be parsed; null: parse it. */
-export function judgeReply(source: Source, window: Window, reply: Reply, nowMs: number): Outcome | null {
+export function judgeReply(source: Judging, window: Window, reply: Reply, nowMs: number): Outcome | null {
   const waitMs = retryAfterMs(reply.retryAfter, nowMs);
   const refusal = source.recognise(reply);
   if (refusal !== null) return judgeRefusal(source, window, refusal, waitMs, nowMs);
@@ -50,7 +53,7 @@ export function judgeReply(source: Source, window: Window, reply: Reply, nowMs: 
 
 /** The outcome of a response as a whole that gave no records. */
 export function judgeRefusal(
-  source: Source,
+  source: Judging,
   window: Window,
   { reason, detail }: RefusedResponse,
   waitMs: number | null,

@@ -3,6 +3,7 @@
 // twice.
 
 import { DAY_MS } from '../../actors/domain/time.ts';
+import type { Correction } from '../../actors/feeds/feed.ts';
 import type { FeedSettings, States, Wanted } from '../../actors/live/plan.ts';
 import { isDone, stateOf } from '../../actors/live/plan.ts';
 import { daysBetween } from '../../actors/live/publication.ts';
@@ -51,6 +52,29 @@ export function wantedOf(job: BackfillJob, { source, calendar, nodes }: FeedSett
     onlyMissing: job.onlyMissing,
     sinceMs: job.createdMs,
   };
+}
+
+/** What a notice of a correction asks for: the whole day again. */
+export function correctionJob(of: Correction, connector: string, nowMs: number): BackfillJob {
+  const { market, run, date, issued } = of;
+  return {
+    id: `correction-${run}-${date}-${issued.replace(/[^0-9]/g, '')}`,
+    connector,
+    market,
+    run,
+    from: date,
+    to: date,
+    onlyMissing: false,
+    status: 'running',
+    createdMs: nowMs,
+    updatedMs: nowMs,
+  };
+}
+
+/** Whether anything of an operating day was ever asked for. */
+export function isKnown({ source, calendar, nodes }: FeedSettings, states: States, date: string): boolean {
+  const day = calendar.day(date);
+  return day !== null && source.windows(day, nodes).some(({ id }) => states.has(id));
 }
 
 export interface Progress {

@@ -2,17 +2,28 @@
 // reason that is remembered, asked to look now, told of backfills; all of it live, on the log and an event.
 
 import type { MarketSpec } from '../../actors/domain/market.ts';
+import type { Correction } from '../../actors/feeds/feed.ts';
 import { missedWindows } from '../../actors/live/catch-up.ts';
 import type { FeedSettings } from '../../actors/live/plan.ts';
 import { isGood, type Run } from '../../actors/live/run.ts';
 import { type Address, branch } from '../host.ts';
 import type { Feeding, Intake } from '../intake.ts';
+import type { StateChange } from '../log/log.ts';
 import { writerOf } from '../raw-outputs.ts';
 import type { BackfillWish } from '../views.ts';
-import { BACKFILL_DAYS_MAX, type BackfillJob, type Progress, progressOf, wantedOf } from './backfill.ts';
+import {
+  BACKFILL_DAYS_MAX,
+  type BackfillJob,
+  correctionJob,
+  isKnown,
+  type Progress,
+  progressOf,
+  wantedOf,
+} from './backfill.ts';
+import { Corrections } from './corrections.ts';
 import { LiveFeed } from './live-feed.ts';
 import type { RequestParts } from './request.ts';
-import type { ConnectorPlan } from './settings.ts';
+import type { ConnectorPlan, NoticePlan } from './settings.ts';
 import { jobChange, lifeChange, readJobs, readSwitch, type Switch, switchChange } from './store.ts';
 
 export interface ConnectorsParts {
@@ -27,6 +38,7 @@ export interface ConnectorsParts {
 export interface Connector {
   readonly plan: ConnectorPlan;
   readonly feeds: readonly LiveFeed[];
+  readonly corrections: readonly Corrections[];
   state: Switch;
 }
 
@@ -45,8 +57,9 @@ export class Connectors {
     for (const plan of parts.plans) {
       const above: Address<never> = host.spawn({ ...branch, name: plan.name, parent });
       const feeds = plan.feeds.map((feed) => this.#feed(plan, feed, above));
+      const corrections = (plan.notices ?? []).map((each) => this.#corrections(plan, each));
       const state = { enabled: plan.enabled, reason: null, sinceMs: parts.intake.clock.nowMs() };
-      this.#connectors.set(plan.name, { plan, feeds, state });
+      this.#connectors.set(plan.name, { plan, feeds, corrections, state });
     }
   }
 
@@ -65,6 +78,7 @@ export class Connectors {
     }
     this.#jobs = jobs.sort((a, b) => a.createdMs - b.createdMs);
     for (const feed of this.#feeds()) await feed.start();
+    for (const each of this.all.flatMap(({ corrections }) => corrections)) await each.start();
     for (const job of jobs) if (job.status === 'running') this.#finish(job);
     this.#started = true;
   }
@@ -87,7 +101,7 @@ export class Connectors {
 
   /** For the tree of actors, and the drain. */
   feedings(): readonly Feeding[] {
-    return this.#feeds();
+    return [...this.#feeds(), ...this.all.flatMap(({ corrections }) => corrections)];
   }
 
   /** Remembered before it acts. What is in flight finishes. */
@@ -157,6 +171,39 @@ export class Connectors {
     return cancelled;
   }
 
+  /** What everything that asks for a connector is made of. */
+  #common(plan: ConnectorPlan) {
+    const { intake, requests, requested } = this.#parts;
+    return {
+      intake,
+      requests: {
+        ...requests,
+        requested: (endpoint: string, seconds: number) => requested(plan.market.market, endpoint, seconds),
+      },
+      connector: plan,
+      enabled: () => this.find(plan.name)?.state.enabled ?? plan.enabled,
+    };
+  }
+
+  #corrections(plan: ConnectorPlan, of: NoticePlan): Corrections {
+    const apply = (found: readonly Correction[], change: StateChange) =>
+      this.#correct(plan.name, found, change);
+    return new Corrections({ ...this.#common(plan), plan: of, apply });
+  }
+
+  /** A backfill for each run and day that was priced anew, of those that are on the log. */
+  async #correct(connector: string, found: readonly Correction[], change: StateChange): Promise<void> {
+    const { log, clock } = this.#parts.intake;
+    const jobs = found
+      .filter((each) =>
+        this.feedsOf(each).some((feed) => isKnown(feed.settings, feed.state.windows, each.date)),
+      )
+      .map((each) => correctionJob(each, connector, clock.nowMs()));
+    await log.append(writerOf(connector), [], [change, ...jobs.map(jobChange)]);
+    this.#jobs = [...this.#jobs, ...jobs];
+    for (const feed of jobs.flatMap((job) => this.feedsOf(job))) this.#tellWanted(feed);
+  }
+
   async #keep(job: BackfillJob): Promise<BackfillJob> {
     const { log, clock } = this.#parts.intake;
     const kept = { ...job, updatedMs: clock.nowMs() };
@@ -192,20 +239,13 @@ export class Connectors {
   }
 
   #feed(plan: ConnectorPlan, feed: ConnectorPlan['feeds'][number], parent: Address<never>): LiveFeed {
-    const { intake, requests, requested } = this.#parts;
     const market = plan.market.market;
     const made: LiveFeed = new LiveFeed({
-      intake,
+      ...this.#common(plan),
       writer: writerOf(plan.name),
-      requests: {
-        ...requests,
-        requested: (endpoint, seconds) => requested(market, endpoint, seconds),
-      },
-      connector: plan,
       feed,
       parent,
       jobs: (settings) => this.#running(settings),
-      enabled: () => this.find(plan.name)?.state.enabled ?? plan.enabled,
       settled: (run, goodMs) => {
         this.#parts.ran(market, run);
         for (const job of this.#running(made.settings)) this.#finish(job);

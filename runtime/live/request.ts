@@ -2,7 +2,7 @@
 // the outcome; nothing is thrown but at a stop.
 
 import type { RawRecord } from '../../actors/domain/wire.ts';
-import type { Parsed, Response } from '../../actors/feeds/feed.ts';
+import type { Correction, Parsed, Response } from '../../actors/feeds/feed.ts';
 import { type Finding, findingsOf } from '../../actors/feeds/findings.ts';
 import type { Ask, Reply, Source, Window } from '../../actors/feeds/source.ts';
 import { judgeRefusal, judgeReply, type Outcome, retryAfterMs } from '../../actors/live/outcome.ts';
@@ -25,8 +25,12 @@ export interface RequestParts {
   readonly found: (finding: Finding) => void;
 }
 
+/** What asking needs of a source. */
+export type Asking = Pick<Source, 'name' | 'request' | 'nextPage' | 'recognise' | 'oldestMs'>;
+
 interface Gathering {
   readonly records: RawRecord[];
+  readonly corrections: Correction[];
   ledger: Fetched['ledger'];
   status: number | null;
   requests: number;
@@ -38,12 +42,13 @@ const RESPONSE: Outcome = { kind: 'response' };
 
 export async function request(
   parts: RequestParts,
-  source: Source,
+  source: Asking,
   { window, span }: Choice,
   signal: AbortSignal,
-): Promise<Fetched> {
+): Promise<Fetched & Pick<Gathering, 'corrections'>> {
   const all: Gathering = {
     records: [],
+    corrections: [],
     ledger: { rowsRead: 0, rowsUsed: 0, rowsRefused: 0 },
     status: null,
     requests: 0,
@@ -85,7 +90,7 @@ function withoutSecret(outcome: Outcome, secret: string | null): Outcome {
 /** Takes a page's records; the reply when that went well, else what became of it. */
 async function page(
   parts: RequestParts,
-  source: Source,
+  source: Asking,
   window: Window,
   ask: Ask,
   all: Gathering,
@@ -105,6 +110,7 @@ async function page(
   }
   for (const finding of findingsOf(ask.name, parsed)) parts.found(finding);
   all.records.push(...parsed.records);
+  all.corrections.push(...(parsed.corrections ?? []));
   const { rowsRead, rowsUsed, rowsRefused } = parsed.ledger;
   all.ledger = {
     rowsRead: all.ledger.rowsRead + rowsRead,
@@ -116,7 +122,7 @@ async function page(
 
 async function fetchOne(
   parts: RequestParts,
-  source: Source,
+  source: Asking,
   ask: Ask,
   all: Gathering,
   signal: AbortSignal,

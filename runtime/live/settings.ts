@@ -3,7 +3,7 @@
 
 import type { MarketSpec } from '../../actors/domain/market.ts';
 import type { Feed, Response } from '../../actors/feeds/feed.ts';
-import type { Ask, Nodes, Source } from '../../actors/feeds/source.ts';
+import type { Ask, Nodes, Notices, Source } from '../../actors/feeds/source.ts';
 import type { BreakerPolicy } from '../../actors/live/breaker.ts';
 import type { BackoffPolicy } from '../../actors/supervision.ts';
 import type { ConnectorsFile } from '../../configs/schema-connectors.ts';
@@ -13,6 +13,8 @@ import type { Finding } from '../../configs/yaml.ts';
 export interface Registry {
   readonly markets: readonly MarketSpec[];
   readonly sources: readonly Source[];
+  /** Where operators tell of corrections; absent: nowhere. */
+  readonly notices?: readonly Notices[];
   readonly findFeed: (response: Response) => Feed | null;
 }
 
@@ -21,6 +23,13 @@ export interface FeedPlan {
   readonly name: string;
   readonly source: Source;
   readonly nodes: Nodes;
+  readonly daysBack: number;
+}
+
+export interface NoticePlan {
+  readonly name: string;
+  readonly notices: Notices;
+  /** Operating days that are asked about. */
   readonly daysBack: number;
 }
 
@@ -40,6 +49,8 @@ export interface ConnectorPlan {
   readonly historyDays: number;
   readonly breaker: BreakerPolicy;
   readonly feeds: readonly FeedPlan[];
+  /** Absent: what was corrected shows only when a day is looked at again. */
+  readonly notices?: readonly NoticePlan[];
 }
 
 export function connectorPlans(
@@ -78,8 +89,16 @@ function planOf(
   wrong: (key: string, message: string) => void,
 ): ConnectorPlan {
   const feeds: FeedPlan[] = [];
+  const notices: NoticePlan[] = [];
   if (Object.keys(of.live).length === 0) wrong('.live', 'it follows nothing: name a source');
   for (const [feed, { source: called, nodes, days_back }] of Object.entries(of.live)) {
+    const told = registry.notices?.find(
+      (each) => each.name === called && each.market.market === market.market,
+    );
+    if (told !== undefined) {
+      notices.push({ name: feed, notices: told, daysBack: days_back });
+      continue;
+    }
     const source = registry.sources.find((each) => each.name === called);
     if (source === undefined || source.market.market !== market.market) {
       const known = registry.sources.filter((each) => each.market.market === market.market);
@@ -111,6 +130,7 @@ function planOf(
       pauseMsMax: of.breaker.pause_ms_max,
     },
     feeds,
+    notices,
   };
 }
 

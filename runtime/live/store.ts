@@ -106,6 +106,23 @@ export function readSwitch(stored: Stored, connector: string): Switch | null {
   return read<Switch>(stored, `connector:${connector}`);
 }
 
+/** What is known of the notice of an operating day. */
+export interface Notice {
+  readonly askedMs: number;
+  readonly attempts: number;
+  readonly notBeforeMs: number;
+  /** `DAM 2026-11-03T10:00:00`: run and issue that were acted on. */
+  readonly applied: readonly string[];
+}
+
+export function noticeChange(path: string, date: string, endMs: number, notice: Notice): StateChange {
+  return change(`notice:${path}:${date}`, { ...notice, endMs });
+}
+
+export function readNotices(stored: Stored, path: string): Map<string, Notice> {
+  return new Map(below<Notice>(stored, `notice:${path}:`));
+}
+
 /** When the process that writes under this name began. */
 export function lifeChange(startedMs: number): StateChange {
   return change('started', startedMs);

@@ -23,18 +23,14 @@ export interface LiveWorld {
   readonly dir: string;
   readonly registry: Registry;
   /** What the operator does with a request; an Error is a connection that failed. */
-<<<<<<< HEAD
   readonly answer: (
     url: URL,
     nowMs: number,
     headers: Readonly<Record<string, string>>,
   ) => Answer | FetchFault;
-=======
-  readonly answer: (url: URL, nowMs: number) => Answer | FetchFault;
   /** Instead of `answer`: a way out of the product's own. */
   readonly fetch?: Fetch;
   readonly secret?: (name: string) => string | null;
->>>>>>> b2ffacb (Give MISO's key to its operator, and prove every fault over TLS)
 }
 
 export interface LiveProcess {

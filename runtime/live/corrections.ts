@@ -1,0 +1,166 @@
+// What an operator says it has corrected: each operating day's notice is asked for once a day as long as it
+// is of interest, and a run and day that it names anew is handed over to be asked for again. What was handed
+// over is remembered in the same transaction, so no notice is acted on twice, or forgotten.
+
+import type { OperatingDay } from '../../actors/domain/operating-day.ts';
+import { marketCalendar } from '../../actors/domain/operating-day.ts';
+import type { Correction } from '../../actors/feeds/feed.ts';
+import { backoffMs } from '../../actors/supervision.ts';
+import type { Feeding, Intake } from '../intake.ts';
+import type { StateChange } from '../log/log.ts';
+import { writerOf } from '../raw-outputs.ts';
+import { type RequestParts, request } from './request.ts';
+import type { ConnectorPlan, NoticePlan } from './settings.ts';
+import { type Notice, noticeChange, readNotices } from './store.ts';
+
+/** A switch that was turned is noticed by then, and a new day. */
+const LOOK_MS = 600_000;
+
+export interface CorrectionsParts {
+  readonly intake: Intake;
+  readonly requests: Omit<RequestParts, 'connector'>;
+  readonly connector: ConnectorPlan;
+  readonly plan: NoticePlan;
+  readonly enabled: () => boolean;
+  /** Acts on what is new, and keeps the change, both or neither. */
+  readonly apply: (found: readonly Correction[], change: StateChange) => Promise<void>;
+}
+
+const NEW: Notice = { askedMs: 0, attempts: 0, notBeforeMs: 0, applied: [] };
+
+export class Corrections implements Feeding {
+  readonly #parts: CorrectionsParts;
+  readonly #stop = new AbortController();
+  #notices = new Map<string, Notice>();
+  #phase: 'idle' | 'asking' = 'idle';
+  #said: string | null = null;
+  #cancel: () => void = () => {};
+
+  constructor(parts: CorrectionsParts) {
+    this.#parts = parts;
+  }
+
+  get path(): string {
+    return `connectors/${this.#key}`;
+  }
+
+  get state(): { readonly phase: string } {
+    return { phase: this.#phase };
+  }
+
+  /** Reads what the log remembers and begins; after the feeds, which say what is known of a day. */
+  async start(): Promise<void> {
+    const { intake, connector } = this.#parts;
+    this.#notices = readNotices(await intake.log.writerState(writerOf(connector.name)), this.#key);
+    this.#look();
+  }
+
+  /** A request under way is given up: nothing of it is on the log. */
+  drain(): void {
+    this.#cancel();
+    this.#stop.abort(new Error('the process drains'));
+  }
+
+  get #key(): string {
+    return `${this.#parts.connector.name}/${this.#parts.plan.name}`;
+  }
+
+  #look(): void {
+    if (this.#stop.signal.aborted) return;
+    const { clock } = this.#parts.intake;
+    const nowMs = clock.nowMs();
+    const days = this.#days(nowMs);
+    const due = days.filter((day) => this.#dueMs(day) <= nowMs).at(0);
+    if (due !== undefined && this.#parts.enabled()) {
+      void this.#ask(due);
+      return;
+    }
+    const nextMs = Math.min(...days.map((day) => this.#dueMs(day)), nowMs + LOOK_MS);
+    this.#cancel = clock.after(Math.max(1_000, nextMs - nowMs), () => this.#look());
+  }
+
+  /** From yesterday back, the latest first. */
+  #days(nowMs: number): readonly OperatingDay[] {
+    const { plan, connector } = this.#parts;
+    const calendar = marketCalendar(connector.market.zone);
+    const days: OperatingDay[] = [];
+    let day = calendar.dayOf(nowMs);
+    while (days.length < plan.daysBack) {
+      day = calendar.dayOf(day.startMs - 1);
+      days.push(day);
+    }
+    return days;
+  }
+
+  #dueMs({ date, endMs }: OperatingDay): number {
+    const { firstMs, everyMs } = this.#parts.plan.notices;
+    const { askedMs, notBeforeMs } = this.#notices.get(date) ?? NEW;
+    return Math.max(endMs + firstMs, askedMs + everyMs, notBeforeMs);
+  }
+
+  async #ask(day: OperatingDay): Promise<void> {
+    this.#phase = 'asking';
+    try {
+      await this.#settle(day);
+    } catch (error) {
+      this.#later(day, error instanceof Error ? error.message : String(error));
+    } finally {
+      this.#phase = 'idle';
+      this.#look();
+    }
+  }
+
+  async #settle(day: OperatingDay): Promise<void> {
+    const { requests, connector, plan, apply, intake } = this.#parts;
+    const { notices } = plan;
+    const window = { ...day, id: day.date, nodes: 'all' } as const;
+    const asking = { ...notices, request: () => notices.request(day) };
+    const choice = { window, span: day, why: 'correction' } as const;
+    const { outcome, corrections } = await request(
+      { ...requests, connector },
+      asking,
+      choice,
+      this.#stop.signal,
+    );
+    const isAnswer = outcome.kind === 'response' || outcome.kind === 'no_data';
+    if (!isAnswer && outcome.kind !== 'past_retention') {
+      const waitMs = 'retryAfterMs' in outcome ? (outcome.retryAfterMs ?? 0) : 0;
+      return this.#later(day, `${outcome.kind}: ${outcome.detail}`, waitMs);
+    }
+    const before = this.#notices.get(day.date) ?? NEW;
+    // A list of another day would be acted on at every look.
+    const found = corrections.filter(({ date }) => date === day.date);
+    const fresh = found.filter((each) => !before.applied.includes(nameOf(each)));
+    const applied = [...before.applied, ...fresh.map(nameOf)];
+    const notice = { askedMs: intake.clock.nowMs(), attempts: 0, notBeforeMs: 0, applied };
+    await apply(fresh, noticeChange(this.#key, day.date, day.endMs, notice));
+    this.#notices.set(day.date, notice);
+    this.#said = null;
+    for (const { run, date, issued } of fresh) {
+      this.#event(
+        `${run} of ${date} was priced anew (${issued})`,
+        'what is on the log of it is asked for again',
+      );
+    }
+  }
+
+  #later(day: OperatingDay, cause: string, waitMs = 0): void {
+    if (this.#stop.signal.aborted) return;
+    const { intake, connector } = this.#parts;
+    const before = this.#notices.get(day.date) ?? NEW;
+    const pauseMs = Math.max(waitMs, backoffMs(connector.retry, before.attempts, intake.draw()));
+    const notBeforeMs = intake.clock.nowMs() + pauseMs;
+    this.#notices.set(day.date, { ...before, attempts: before.attempts + 1, notBeforeMs });
+    if (this.#said !== cause) this.#event(cause, `the notice of ${day.date} is asked for again later`);
+    this.#said = cause;
+  }
+
+  #event(cause: string, decision: string): void {
+    const about = { service: 'connectors', actor: this.path, cause, decision, budget_left: null };
+    this.#parts.intake.record({ kind: 'note', ...about });
+  }
+}
+
+function nameOf({ run, issued }: Correction): string {
+  return `${run} ${issued}`;
+}
