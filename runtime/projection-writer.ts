@@ -85,6 +85,8 @@ export class ProjectionWriter {
     this.#lingering = true;
     this.#settings.clock.after(ms, () => {
       this.#lingering = false;
+      // It has waited, whatever a clock says that was set back meanwhile.
+      if (!this.#busy) this.#begunMs = Number.NEGATIVE_INFINITY;
       this.#next();
     });
   }

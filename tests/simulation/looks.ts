@@ -4,11 +4,11 @@
 // older than what its own process had written when it was asked.
 
 import { TOPIC } from '../../runtime/services.ts';
-import { memoryCache } from '../../sinks/memory-cache.ts';
 import type { GoldPage, GoldQuery, GoldRow } from '../../sinks/queries.ts';
 import type { Cache } from '../../sinks/sink.ts';
 import type { Member } from './member.ts';
 import { seededDraw } from './seeded-host.ts';
+import { type CacheFaults, simulatedCache } from './simulated-cache.ts';
 import type { Row, SimulatedClickHouse } from './simulated-clickhouse.ts';
 import type { Simulation } from './simulation.ts';
 import { stored } from './stored-records.ts';
@@ -47,13 +47,14 @@ export class Looks {
     clickhouse: SimulatedClickHouse,
     flushes: () => number,
     flushed: () => void,
+    faults: CacheFaults,
   ) {
     this.#world = world;
     this.#clickhouse = clickhouse;
     this.#flushes = flushes;
     this.#flushed = flushed;
     this.#draw = seededDraw(seed);
-    this.cache = memoryCache(ENTRIES_MAX, () => world.clock.nowMs());
+    this.cache = simulatedCache(world, this.#draw, ENTRIES_MAX, faults);
   }
 
   ask(members: readonly Member[]): void {

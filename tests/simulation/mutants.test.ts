@@ -3,6 +3,8 @@
 // law in the product as it is.
 
 import { afterAll, expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { randomOf, seedOf, shuffled } from '../support/random.ts';
 import { judge } from './judge.ts';
 import { MUTANTS, MutationBench, root, simulator } from './mutants.ts';
@@ -20,6 +22,13 @@ afterAll(() => bench.dispose());
 test('there are at least fifteen, each with a name of its own', () => {
   expect(MUTANTS.length).toBeGreaterThanOrEqual(15);
   expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length);
+});
+
+test('each fits the product once', () => {
+  for (const { name, file, find } of MUTANTS) {
+    const fits = readFileSync(join(root, file), 'utf8').split(find).length - 1;
+    expect({ name, fits }).toEqual({ name, fits: 1 });
+  }
 });
 
 for (const mutant of chosen) {

@@ -139,6 +139,42 @@ export const MUTANTS: readonly Mutant[] = [
       'if (this.#state.work !== null) this.#settle(this.#state.work.candidates);\n' +
       'const answer = this.#member.commit(',
   },
+  {
+    name: 'a partition that was fenced is never taken up again',
+    file: 'runtime/group.ts',
+    find: "if (this.#assigned.has(key) && partition.state.phase !== 'stopped') continue;",
+    replace: 'if (this.#assigned.has(key)) continue;',
+  },
+  {
+    name: 'a damaged state starts with nothing',
+    file: 'runtime/recovery.ts',
+    find: 'for (let at = await log.offsetAt(of, 0); at < until; ) {',
+    replace: 'for (let at = until; at < until; ) {',
+  },
+  {
+    name: 'damage is not noticed',
+    file: 'actors/domain/sealed.ts',
+    find: 'if (stored !== checksum(version, body))',
+    replace: 'if (stored === null)',
+  },
+  {
+    name: 'an answer is kept though its rows changed',
+    file: 'runtime/http/answer-cache.ts',
+    find: 'this.#owed[kind].add(instruments);',
+    replace: '',
+  },
+  {
+    name: 'answers about two sizes of bars have one name',
+    file: 'sinks/cache-keys.ts',
+    find: "const size = kind === 'ohlc' ? barSize : type;",
+    replace: 'const size = type;',
+  },
+  {
+    name: 'a look shows a bar of a part of its observations',
+    file: 'actors/aggregation-inspect.ts',
+    find: 'open.between(bounds.startMs, bounds.endMs)',
+    replace: 'recent.filter((each) => each.startMs >= bounds.startMs && each.startMs < bounds.endMs)',
+  },
 ];
 
 export const root = resolve(import.meta.dir, '../..');

@@ -66,7 +66,11 @@ export class Simulation {
     );
     const flushes = () => this.share('cache-flush', 0.3);
     const flushed = () => this.#inject('cache-flush', 'the cache forgets');
-    this.looks = new Looks(wish.seed, this.world, this.clickhouse, flushes, flushed);
+    this.looks = new Looks(wish.seed, this.world, this.clickhouse, flushes, flushed, {
+      latencyMsMax: this.plan.latencyMsMax,
+      away: () => this.share('cache-down', 0.5),
+      happened: () => this.#inject('cache-down', 'the cache is away'),
+    });
   }
 
   get simulatedMs(): number {

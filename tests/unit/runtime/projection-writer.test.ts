@@ -81,6 +81,16 @@ test('the first rows leave at once, those that follow once a second and together
   ]);
 });
 
+test('a clock that is set back holds up nobody', async () => {
+  const { world, pass, write } = rig();
+  await Promise.all([write(3), pass(0)]);
+  world.now = -7_200_000;
+  const written = write(10);
+  await pass(1_000);
+  await written;
+  expect(world.inserts.map(({ rows }) => rows)).toEqual([3, 10]);
+});
+
 test('ten thousand rows wait for nothing', async () => {
   const { world, pass, write } = rig();
   const written = [write(1)];
