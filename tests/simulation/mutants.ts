@@ -132,6 +132,18 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
+    name: 'a partition that is added waits for nobody',
+    file: 'runtime/group.ts',
+    find: 'if (restored.awaits.length > 0) return this.#hold(of, restored.awaits);',
+    replace: '',
+  },
+  {
+    name: 'an instrument that moves leaves its state behind',
+    file: 'actors/hand-over.ts',
+    find: 'changes.push({ key, value: quarantined ? movedHome(value, partition) : value, partition: place });',
+    replace: '',
+  },
+  {
     name: 'state is settled before its commit is in',
     file: 'runtime/partition.ts',
     find: 'const answer = this.#member.commit(',

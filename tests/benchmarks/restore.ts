@@ -1,0 +1,83 @@
+// How long a restart takes that finds 50,000 instruments stored: the state of one that has seen a day of a real
+// recording, under as many ids, for enrichment, aggregation and data quality; then the process is started on
+// that directory, until it says that it is ready.
+
+import { join } from 'node:path';
+import { aggregationStage } from '../../actors/aggregate.ts';
+import { assessmentStage } from '../../actors/assess.ts';
+import { keyHash } from '../../actors/domain/murmur2.ts';
+import type { Tick } from '../../actors/domain/wire.ts';
+import { enrichmentStage } from '../../actors/enrich.ts';
+import type { Stage } from '../../actors/stage.ts';
+import { openEmbeddedLog } from '../../runtime/log/embedded.ts';
+import type { Log } from '../../runtime/log/log.ts';
+import { type GroupName, TOPIC, topicSpecs } from '../../runtime/services.ts';
+import { Product, temporaryDirectory } from '../support/product.ts';
+import { sampleTicks, testOptions } from '../support/sample-ticks.ts';
+import { recordsOf } from '../support/wire-ticks.ts';
+
+const INSTRUMENTS = 50_000;
+const PARTITIONS = 8;
+const PER_COMMIT = 1_000;
+
+export async function restore(): Promise<void> {
+  using dir = temporaryDirectory();
+  const log = openEmbeddedLog({ dir: join(dir.path, 'data', 'log'), nowMs: Date.now });
+  await log.bootstrap(topicSpecs(['CAISO', 'MISO'], PARTITIONS, 7 * 24 * 3_600_000));
+  const day = await oneDay();
+  const { enrichment, aggregation, assessment } = testOptions();
+  const bytes = [
+    await store(log, 'enrichment-service', TOPIC.ticks, enrichmentStage(enrichment), day),
+    await store(log, 'data-quality-service', TOPIC.ticks, assessmentStage(assessment), day),
+    await store(log, 'aggregation-service', TOPIC.enriched, aggregationStage(aggregation), day),
+  ];
+  await log.close();
+  const megabytes = (bytes.reduce((sum, each) => sum + each, 0) / 2 ** 20).toFixed(0);
+  console.log(`  ${INSTRUMENTS} instruments, ${day.length} ticks each: ${megabytes} MB of state`);
+  const sinceMs = performance.now();
+  await using product = new Product({ dir: dir.path });
+  await product.ready();
+  console.log(`  ${((performance.now() - sinceMs) / 1_000).toFixed(2)} s  until all of it is ready`);
+}
+
+/** The ticks of one hub. */
+async function oneDay(): Promise<Tick[]> {
+  const found: Tick[] = [];
+  for await (const tick of sampleTicks()) {
+    if (tick.instrument_id === (found[0]?.instrument_id ?? tick.instrument_id)) found.push(tick);
+  }
+  return found;
+}
+
+/** The state of that hub under many ids, as commits of the group would have left it. Returns its bytes. */
+async function store<State>(
+  log: Log,
+  group: GroupName,
+  topic: string,
+  stage: Stage<State>,
+  day: readonly Tick[],
+): Promise<number> {
+  const id = day[0]?.instrument_id ?? '';
+  const initial = stage.initial(id);
+  const { state: folded } = stage.process(initial, recordsOf(day, 0), { nowMs: Date.now() });
+  const stored = stage.store(initial, folded);
+  const member = await log.join(group, [topic]);
+  let bytes = 0;
+  for (let from = 0; from < INSTRUMENTS; from += PER_COMMIT) {
+    const byPartition = new Map<number, { key: string; value: Uint8Array }[]>();
+    for (let n = from; n < from + PER_COMMIT; n += 1) {
+      const other = `${id}_${n}`;
+      const partition = keyHash(other) % PARTITIONS;
+      const changes = byPartition.get(partition) ?? [];
+      byPartition.set(partition, changes);
+      for (const { part, bytes: value } of stored)
+        if (value !== null) changes.push({ key: `i:${other}\u0000${part}`, value });
+    }
+    for (const [partition, state] of byPartition) {
+      bytes += state.reduce((sum, { value }) => sum + value.length, 0);
+      await member.commit({ topic, partition }, { outputs: [], state, nextOffset: 0 });
+    }
+  }
+  await member.leave();
+  return bytes;
+}
