@@ -45,7 +45,7 @@ async function idleShare({ pid }: Product): Promise<number> {
   return (cpuMs(pid) - from) / IDLE_MS;
 }
 
-function cpuMs(pid: number): number {
+export function cpuMs(pid: number): number {
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return ((Number(fields[11]) + Number(fields[12])) * 1_000) / TICKS;

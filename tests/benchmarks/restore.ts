@@ -1,6 +1,6 @@
-// How long a restart takes that finds 50,000 instruments stored: the state of one that has seen a day of a real
-// recording, under as many ids, for enrichment, aggregation and data quality; then the process is started on
-// that directory, until it says that it is ready.
+// How long a restart takes that finds 50,000 instruments stored: the state of one that has seen a day of a
+// real recording, under as many ids, for enrichment, aggregation and data quality; then the process is
+// started on that directory, until it says that it is ready.
 
 import { join } from 'node:path';
 import { aggregationStage } from '../../actors/aggregate.ts';
@@ -15,6 +15,8 @@ import { type GroupName, TOPIC, topicSpecs } from '../../runtime/services.ts';
 import { Product, temporaryDirectory } from '../support/product.ts';
 import { sampleTicks, testOptions } from '../support/sample-ticks.ts';
 import { recordsOf } from '../support/wire-ticks.ts';
+
+import { cpuMs } from './inspection.ts';
 
 const INSTRUMENTS = 50_000;
 const PARTITIONS = 8;
@@ -37,7 +39,9 @@ export async function restore(): Promise<void> {
   const sinceMs = performance.now();
   await using product = new Product({ dir: dir.path });
   await product.ready();
-  console.log(`  ${((performance.now() - sinceMs) / 1_000).toFixed(2)} s  until all of it is ready`);
+  const seconds = (ms: number): string => (ms / 1_000).toFixed(2);
+  const spent = seconds(cpuMs(product.pid));
+  console.log(`  ${seconds(performance.now() - sinceMs)} s  until all of it is ready (${spent} s of CPU)`);
 }
 
 /** The ticks of one hub. */

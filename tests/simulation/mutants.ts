@@ -140,8 +140,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'an instrument that moves leaves its state behind',
     file: 'actors/hand-over.ts',
-    find: 'changes.push({ key, value: quarantined ? movedHome(value, partition) : value, partition: place });',
-    replace: '',
+    find: 'quarantined ? movedHome(value, partition) : value, partition: place });',
+    replace: 'null, partition: place });',
   },
   {
     name: 'state is settled before its commit is in',
