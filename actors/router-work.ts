@@ -4,7 +4,7 @@
 
 import type { Batch, Commit, Outgoing, Place, StateChange } from './batch.ts';
 import { type CalendarNews, readCalendar } from './calendar.ts';
-import { deadLetter, originKey } from './dead-letter.ts';
+import { deadLetter, deadLetterBodies, originKey } from './dead-letter.ts';
 import { parseInstrumentId } from './domain/instrument.ts';
 import { invariant } from './domain/invariant.ts';
 import { type Rejection, reject } from './domain/rejection.ts';
@@ -203,6 +203,13 @@ export class Work {
     const value = JSON.stringify(letter);
     this.outputs.push({ topic: this.settings.deadLetterTopic, key: originKey(origin), value });
     this.#emitted(origin.key, 'dead_letters', 1);
+    const topic = this.settings.topicOf('bodies');
+    // A body that is refused itself has no body: that would not end.
+    if (origin.topic === topic) return;
+    for (const body of deadLetterBodies(letter, this.batch.value(index))) {
+      this.outputs.push({ topic, key: originKey(origin), value: JSON.stringify(body) });
+      this.#emitted(origin.key, 'bodies', 1);
+    }
   }
 
   /** `home`: the partition of the parking topic; null: this one. */

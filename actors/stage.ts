@@ -24,7 +24,8 @@ export type Destination =
   | 'curves'
   | 'rebuild'
   | 'anomalies'
-  | 'scores';
+  | 'scores'
+  | 'bodies';
 
 export interface Emission {
   readonly to: Destination;

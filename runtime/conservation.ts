@@ -118,5 +118,13 @@ export function conservation(
     const rebuilt = totalOf(groups, 'aggregation-rebuilder').emitted[to] ?? 0;
     check(`aggregation → projection-service (${to})`, live + rebuilt, read('projection-service', TOPIC[to]));
   }
+  // Any group may refuse a record that is too large for its dead letter.
+  const bodies = [...groups.keys()].reduce(
+    (all, group) => all + (totalOf(groups, group).emitted.bodies ?? 0),
+    0,
+  );
+  if (groups.size > 1 && groups.has('projection-service')) {
+    check('refused → projection-service (bodies)', bodies, read('projection-service', TOPIC.bodies));
+  }
   return { stages, checks, balanced: checks.every((each) => each.off === 0) };
 }

@@ -14,6 +14,7 @@ export const TOPIC: Readonly<Record<Destination, string>> = {
   rebuild: 'aggregation.rebuild.v1',
   anomalies: 'data.quality.anomalies.v1',
   scores: 'data.quality.scores.v1',
+  bodies: 'processing.deadletter.bodies.v1',
 };
 
 export const EVENTS_TOPIC = 'supervisor.events.v1';
@@ -92,6 +93,7 @@ export const SERVICES: readonly ServiceSpec[] = [
       TOPIC.curves,
       TOPIC.anomalies,
       TOPIC.scores,
+      TOPIC.bodies,
     ],
     deadLetters: DEAD_LETTERS_TICKS,
   },
@@ -128,9 +130,10 @@ export function parkingTopic(group: GroupName): string {
  */
 export function topicSpecs(markets: readonly string[], partitions: number, retentionMs: number): TopicSpec[] {
   const sized = { partitions, retentionMs, compacted: false };
-  const keyed = [...markets.map(rawTopic), ...Object.values(TOPIC)];
+  const keyed = [...markets.map(rawTopic), ...Object.values(TOPIC)].filter((name) => name !== TOPIC.bodies);
   const specs: TopicSpec[] = keyed.map((name) => ({ ...sized, name, writers: writersOf(name, markets) }));
-  specs.push(...[DEAD_LETTERS_RAW, DEAD_LETTERS_TICKS].map((name) => ({ ...sized, name })));
+  const refused = [DEAD_LETTERS_RAW, DEAD_LETTERS_TICKS, TOPIC.bodies];
+  specs.push(...refused.map((name) => ({ ...sized, name })));
   // What waits in quarantine waits for an operator, however long; `parked_max` bounds it.
   const parking = PARKING_GROUPS.map(parkingTopic);
   const parked = parking.map((name) => ({ name, partitions, retentionMs: null, compacted: false }));

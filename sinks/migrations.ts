@@ -2,6 +2,7 @@
 // and has changed since is refused, because two machines would disagree about what the number means.
 
 import type { ClickHouse } from './clickhouse.ts';
+import { letterBodies } from './letter-table.ts';
 import { Fault } from './sink.ts';
 import { createTable, DATABASE, onCluster } from './table.ts';
 import { TABLES } from './tables.ts';
@@ -17,6 +18,7 @@ export function migrations(cluster: string | null): Migration[] {
   return [
     { id: 1, name: 'tables', statements: TABLES.map((table) => createTable(table, cluster)) },
     { id: 2, name: 'views', statements: VIEWS.map((view) => view.create(cluster)) },
+    { id: 3, name: 'bodies of dead letters', statements: [createTable(letterBodies, cluster)] },
   ];
 }
 

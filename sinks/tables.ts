@@ -2,6 +2,7 @@
 // same record written again changes nothing; gold is partitioned by delivery date, never by when it was
 // processed.
 
+import { letterBodies } from './letter-table.ts';
 import {
   type Column,
   computed,
@@ -295,4 +296,5 @@ const BY_TOPIC: Readonly<Record<string, Table>> = {
   'aggregation.curve.prestage.v1': curves,
   'data.quality.anomalies.v1': anomalies,
   'data.quality.scores.v1': scores,
+  'processing.deadletter.bodies.v1': letterBodies,
 };

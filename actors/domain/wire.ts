@@ -259,8 +259,25 @@ export interface DeadLetter extends Envelope {
     readonly offset: number;
     readonly key: string;
   };
-  /** Body of the refused record as text, at most 64 KB of it. */
+  /** Body of the refused record as text, at most 64 KB of it; the whole of a larger one is in its chunks. */
   readonly original: string;
+  readonly original_bytes: number;
+  readonly original_sha256: string;
+}
+
+/** A piece of the body of a refused record that is too large for its dead letter. In bronze, all of them. */
+export interface DeadLetterBody extends Envelope {
+  /** `event_id` of the dead letter. */
+  readonly letter_id: string;
+  readonly service: string;
+  readonly origin_topic: string;
+  readonly origin_partition: number;
+  readonly origin_offset: number;
+  /** 0 is the first of `chunks`. */
+  readonly chunk: number;
+  readonly chunks: number;
+  /** Base64 of the bytes as they were. */
+  readonly body: string;
   readonly original_bytes: number;
   readonly original_sha256: string;
 }
