@@ -9,6 +9,7 @@ import { intervalMsOf, missing } from '../../actors/live/coverage.ts';
 import { stateOf } from '../../actors/live/plan.ts';
 import { publishedMs } from '../../actors/live/publication.ts';
 import { isGood, type Run } from '../../actors/live/run.ts';
+import { type Silence, silenceOf } from '../../actors/live/silence.ts';
 import type { Json } from '../views.ts';
 import type { BackfillJob } from './backfill.ts';
 import type { Connector, Connectors } from './connectors.ts';
@@ -71,6 +72,10 @@ export function connectorView(connector: Connector, nowMs: number): Json {
   };
 }
 
+function silenceIn(feed: LiveFeed, nowMs: number): Silence | null {
+  return feed.state.enabled ? silenceOf(feed.settings, feed.state.windows, nowMs) : null;
+}
+
 function feedHealth(feed: LiveFeed, nowMs: number): Json {
   const { breaker, phase, lastSuccessMs } = feed.state;
   const last = feed.runs.at(-1);
@@ -84,6 +89,7 @@ function feedHealth(feed: LiveFeed, nowMs: number): Json {
     last_success: iso(lastSuccessMs ?? good?.endedMs ?? null),
     last_error: last?.error ?? null,
     source_latency_ms: good?.millis ?? null,
+    silent_since: iso(silenceIn(feed, nowMs)?.dueMs ?? null),
   };
 }
 
@@ -104,7 +110,7 @@ export function healthOf(
     ? 'disabled'
     : bad.length > 0 && new Set([...bad, ...failing]).size === feeds.length
       ? 'unhealthy'
-      : failing.length > 0 || bad.length > 0
+      : failing.length > 0 || bad.length > 0 || feeds.some((feed) => silenceIn(feed, nowMs) !== null)
         ? 'degraded'
         : 'healthy';
   const said = feeds.map((feed) => feedHealth(feed, nowMs));
@@ -134,7 +140,7 @@ export function causeOf(connector: Connector, nowMs: number): string | null {
   const by = state.reason === null ? '' : `: ${state.reason}`;
   if (!state.enabled) return `disabled since ${iso(state.sinceMs)}${by}`;
   const failing = feeds.filter((feed) => feed.broken !== null || feed.state.breaker.failures > 0);
-  if (failing.length === 0) return null;
+  if (failing.length === 0) return silentCause(feeds, nowMs);
   const which =
     failing.length === feeds.length ? 'no feed' : `not ${failing.map(({ name }) => name).join(', ')}`;
   const [first] = failing;
@@ -146,6 +152,16 @@ export function causeOf(connector: Connector, nowMs: number): string | null {
   const since = lastGood(connector);
   const good = since === null ? 'no answer since the start of its history' : `last good answer ${since}`;
   return `${which} gets its prices (${why}); ${good}${next}`;
+}
+
+/** Feeds that are answered, and not with what should be out by now. */
+function silentCause(feeds: readonly LiveFeed[], nowMs: number): string | null {
+  const said = feeds.flatMap((feed) => {
+    const silence = silenceIn(feed, nowMs);
+    if (silence === null) return [];
+    return `${feed.name} is silent: prices from ${iso(silence.fromMs)} on were due at ${iso(silence.dueMs)}`;
+  });
+  return said.length === 0 ? null : said.join('; ');
 }
 
 function lastGood({ feeds }: Connector): string | null {

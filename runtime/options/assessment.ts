@@ -12,6 +12,8 @@ import { byMarket } from './by-market.ts';
 
 export function assessmentOptions(config: Config, markets: readonly MarketSpec[]): AssessmentOptions {
   const { anomaly_detection: of, markets: rules, features, validation } = config.quality;
+  const { connectors } = config.connectors;
+  const followed = new Set(config.environment.connectors.map((name) => connectors[name]?.market));
   const range = (each: { min: number; max: number; warning_threshold: number }) => ({
     min: each.min,
     max: each.max,
@@ -27,7 +29,7 @@ export function assessmentOptions(config: Config, markets: readonly MarketSpec[]
         quantity: range(rule.quantity_ranges),
         requiredFields: rule.required_fields,
         dataFreshnessMs: rule.data_freshness_minutes * MINUTE_MS,
-        live: false,
+        live: followed.has(spec.market),
       };
     }),
     detection: {

@@ -15,7 +15,7 @@ import { utc } from '../oracle/wall-clock.ts';
 import { barDifferences } from '../support/against-oracle.ts';
 import { Member, type Told } from './member.ts';
 import { CALM_SINK, type Row, SimulatedClickHouse } from './simulated-clickhouse.ts';
-import { CALM_LOG } from './simulated-log.ts';
+import { CALM_LOG, type Waiter } from './simulated-log.ts';
 import type { SimulatedStore } from './simulated-store.ts';
 import type { World } from './world.ts';
 
@@ -26,6 +26,8 @@ const decoder = new TextDecoder();
 export interface GoldWorld {
   readonly world: World;
   readonly store: SimulatedStore;
+  /** Shared with who appends meanwhile. */
+  readonly waiters?: Set<Waiter>;
 }
 
 export interface Gold {
@@ -42,7 +44,7 @@ export interface Product {
 }
 
 /** A process with every service, over a calm log and a calm ClickHouse. */
-export function pipelineOver({ world, store }: GoldWorld, { config, stages, known }: Product): Gold {
+export function pipelineOver({ world, store, waiters }: GoldWorld, { config, stages, known }: Product): Gold {
   const clickhouse = new SimulatedClickHouse(
     world,
     () => CALM_SINK,
@@ -58,7 +60,7 @@ export function pipelineOver({ world, store }: GoldWorld, { config, stages, know
     sinkTimeoutMs: 60_000,
     chunkMax: 1_000,
     ...(known === undefined ? {} : { known }),
-    log: { store, clock, draw, faults: () => CALM_LOG, waiters: new Set() },
+    log: { store, clock, draw, faults: () => CALM_LOG, waiters: waiters ?? new Set() },
     told: (event) => void told.push(event),
     crashes: () => false,
     left: (_, cause) => {

@@ -12,13 +12,15 @@ import type { ConnectorPlan, Registry } from '../../runtime/live/settings.ts';
 import type { SupervisorEvent } from '../../runtime/views.ts';
 import type { Answer } from '../support/operators/oasis.ts';
 import { type SeededHost, seededHost } from './seeded-host.ts';
-import { CALM_LOG, SimulatedLog } from './simulated-log.ts';
+import { CALM_LOG, SimulatedLog, type Waiter } from './simulated-log.ts';
 import type { SimulatedStore } from './simulated-store.ts';
 import type { World } from './world.ts';
 
 export interface LiveWorld {
   readonly world: World;
   readonly store: SimulatedStore;
+  /** Readers that wait for what is appended here; without: nobody reads meanwhile. */
+  readonly waiters?: Set<Waiter>;
   /** Where the limiter's claims stand. */
   readonly dir: string;
   readonly registry: Registry;
@@ -47,7 +49,13 @@ export async function liveProcess(of: LiveWorld, plans: readonly ConnectorPlan[]
   const { clock, draw } = world;
   const host: SeededHost = seededHost(Math.floor(draw() * 2 ** 32));
   world.host(host);
-  const log = new SimulatedLog({ store, clock, draw, faults: () => CALM_LOG, waiters: new Set() });
+  const log = new SimulatedLog({
+    store,
+    clock,
+    draw,
+    faults: () => CALM_LOG,
+    waiters: of.waiters ?? new Set(),
+  });
   const events: LiveProcess['events'] = [];
   const life = { alive: true };
   const intake: Intake = {
