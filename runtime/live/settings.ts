@@ -96,6 +96,8 @@ function planOf(
       (each) => each.name === called && each.market.market === market.market,
     );
     if (told !== undefined) {
+      const { base } = told.request(ANY_DAY);
+      if (of.base_urls[base] === undefined) wrong(`.base_urls.${base}`, `${feed} needs it`);
       notices.push({ name: feed, notices: told, daysBack: days_back });
       continue;
     }

@@ -3,8 +3,13 @@
 // outage is met with pauses, a circuit and one probe at a time.
 
 import { beforeAll, expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { recogniseOasis } from '../../actors/feeds/caiso-source.ts';
 import { findFeed, notices } from '../../actors/feeds/markets.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { systemFetch } from '../../runtime/live/fetch.ts';
+import { completenessView } from '../../runtime/live/views.ts';
 import { onLog } from '../simulation/live-month.ts';
 import {
   NAME,
@@ -17,8 +22,8 @@ import {
 import { type OperatorCertificates, operatorCertificates } from '../support/operators/certificates.ts';
 import { Oasis, type OasisBook, RATE_MS } from '../support/operators/oasis.ts';
 import { correctionList, OasisGroups, type PriceCorrection } from '../support/operators/oasis-groups.ts';
-import type { Play } from '../support/operators/stand-in.ts';
-import { textResponse } from '../support/recordings.ts';
+import { type Play, standIn } from '../support/operators/stand-in.ts';
+import { goodRecordings, responseOf, textResponse } from '../support/recordings.ts';
 import { temporaryDirs } from '../support/temporary.ts';
 
 const HOUR = 3_600_000;
@@ -208,6 +213,90 @@ test('23 nodes on a day of 25 hours and one of 24: at most ten a request, each d
   expect(asked.sort().map(String)).toEqual(['10,24', '10,24', '10,25', '10,25', '3,24', '3,25']);
   expect(oasis.throttled).toBe(0);
 });
+
+test('a day that is published thirty hours late: no data until then, then whole and once', async () => {
+  const startMs = Date.parse('2026-10-20T21:00:00Z');
+  const outMs = startMs + 30 * HOUR;
+  const late = (_: string, node: string, at: number) => [{ outMs, cents: cents(node, at) }];
+  const oasis = new Oasis({ versions: late });
+  await using of = await following('2026-10-20T21:00:00Z', {
+    play: ({ url }, nowMs): Play => oasis.answer(url, nowMs),
+    plan: { feeds: [{ name: 'dam', source: sourceOf('caiso.dam'), nodes: NODES, daysBack: 1 }] },
+  });
+  await of.until('it is out', () => of.world.clock.nowMs() > outMs);
+  expect(onLog(of.store, 'CAISO').size).toBe(0);
+  const before = of.runs.map(({ outcome }) => outcome);
+  expect(before.length).toBeGreaterThan(10);
+  expect(new Set(before)).toEqual(new Set(['no_data']));
+  // Days later each was looked at again, and given again as it was: the same file is no new version.
+  await of.until('days later', () => of.world.clock.nowMs() > startMs + 6 * DAY);
+  const found = onLog(of.store, 'CAISO');
+  expect(found.size).toBeGreaterThanOrEqual(3 * 2 * 24);
+  for (const [key, { versions }] of found) {
+    const [, node = '', at = ''] = key.split('|');
+    expect(versions.map((each) => each.cents)).toEqual([cents(node, Number(at))]);
+  }
+  expect(of.runs.reduce((sum, { appended }) => sum + appended, 0)).toBe(found.size);
+  expect(of.runs.some(({ why, unchanged }) => why === 'correction' && unchanged === 48)).toBe(true);
+}, 60_000);
+
+test('an answer with a hole: partial, the gap by name, and asked for alone', async () => {
+  const startMs = Date.parse('2026-10-20T21:00:00Z');
+  const [node = ''] = NODES;
+  const hole = Date.parse('2026-10-20T17:00:00Z');
+  const oasis = new Oasis({
+    versions: (run, at, ms) =>
+      at === node && ms === hole
+        ? [{ outMs: startMs + 2 * HOUR, cents: cents(at, ms) }]
+        : PLAIN.versions(run, at, ms),
+  });
+  const spans: string[] = [];
+  await using of = await following('2026-10-20T21:00:00Z', {
+    play({ url }, nowMs): Play {
+      spans.push(`${url.searchParams.get('startdatetime')} ${url.searchParams.get('enddatetime')}`);
+      return oasis.answer(url, nowMs);
+    },
+    plan: { feeds: [{ name: 'dam', source: sourceOf('caiso.dam'), nodes: NODES, daysBack: 0 }] },
+  });
+  await of.until('today and tomorrow', () => onLog(of.store, 'CAISO').size === 2 * 48 - 1);
+  await of.until('noted', () => of.runs.some(({ window }) => window.startsWith('2026-10-20')));
+  const first = of.runs.find(({ window }) => window.startsWith('2026-10-20'));
+  expect([first?.outcome, first?.missing, first?.appended]).toEqual(['partial', 1, 47]);
+  const view = JSON.stringify(completenessView(of.process.connectors, 'CAISO', '2026-10-20', startMs + HOUR));
+  expect(view).toContain('"location":"TH_NP15_GEN-APND"');
+  expect(view).toContain('2026-10-20T17:00:00');
+  await of.until('the hole is filled', () => onLog(of.store, 'CAISO').size === 2 * 48);
+  expect(
+    onLog(of.store, 'CAISO')
+      .get(`DAM|${node}|${hole}`)
+      ?.versions.map((each) => each.cents),
+  ).toEqual([cents(node, hole)]);
+  expect(new Set(spans.slice(2))).toEqual(new Set(['20261020T17:00-0000 20261020T18:00-0000']));
+});
+
+test('every recording arrives over the wire as it is, packed or not', async () => {
+  const paths = goodRecordings();
+  await using server = await standIn(certificates.of.good, ({ url }): Play => {
+    const body = readFileSync(paths[Number(url.searchParams.get('n'))] ?? '');
+    if (url.searchParams.get('as') === 'plain') return { status: 200, headers: {}, body };
+    return { status: 200, headers: { 'content-encoding': 'gzip' }, body: gzipSync(body) };
+  });
+  const network = { ca: certificates.ca, resolve: async () => ['127.0.0.1'] };
+  const fetch = systemFetch(systemClock, network);
+  const origin = `https://${NAME}:${server.port}`;
+  const bounds = { privateAddresses: true, timeoutMs: 60_000, bytesMax: 100_000_000, turn: async () => {} };
+  const wish = { headers: {}, origins: new Set([origin]), ...bounds };
+  for (const [n, path] of paths.entries()) {
+    const wanted = responseOf(path);
+    for (const as of ['plain', 'packed']) {
+      const url = `${origin}/recorded?n=${n}&as=${as}`;
+      const { reply } = await fetch({ url, ...wish }, new AbortController().signal);
+      expect(Buffer.compare(Buffer.from(reply.bytes), Buffer.from(wanted.bytes))).toBe(0);
+    }
+    expect(findFeed(wanted)?.name).toMatch(/^(caiso|miso)\./);
+  }
+  expect(paths.length).toBeGreaterThan(8);
+}, 60_000);
 
 test('an outage of six hours: growing pauses, a circuit, one probe at a time, then whole', async () => {
   const oasis = new Oasis(PLAIN);
