@@ -20,7 +20,7 @@ comes out and what was shown meanwhile.
   --json        print the result as one line of JSON, and nothing else
   --state FILE  where a long run is kept: stopped (Ctrl-C) or killed, the same command goes on where it was;
                 from 1000 seeds on .sim/<seeds>x<records>.json unless said
-  --readme      write the result into README.md when the run is done
+  --readme      write the result into README.md when the run is done or stopped
 Faults: ${FAULTS.join(', ')}`;
 
 const EXIT_USAGE = 64;

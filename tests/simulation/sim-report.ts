@@ -8,8 +8,9 @@ import type { Summary } from './totals.ts';
 export interface Result extends Summary {
   readonly first: number;
   readonly commit: string;
-  /** Versions of observations in each run, as asked for. */
+  /** Versions of observations in each run, and seeds, as asked for. */
   readonly wanted: number;
+  readonly asked: number;
 }
 
 const [BEGIN, END] = ['<!-- sim: written by `bun run sim --readme` -->', '<!-- /sim -->'];
@@ -25,12 +26,14 @@ export function sentences(of: Summary): readonly [string, string] {
 }
 
 /** Replaces what stands between the marks; throws when they are not there. */
-export function readmeWith(text: string, { first, commit, wanted, ...summary }: Result): string {
+export function readmeWith(text: string, { first, commit, wanted, asked, ...summary }: Result): string {
   const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
   if (from < 0 || to < from) throw new Error(`the README has no '${BEGIN}' … '${END}'`);
   const last = first + summary.seeds - 1;
   const [counts, faults] = sentences(summary);
-  const found = `Seeds ${first} to ${last} of ${wanted} records at commit ${commit}: ${counts}; ${faults}.`;
+  // One that was stopped says how far it came.
+  const all = summary.seeds < asked ? counts.replace(' seeds', ` of ${asked} seeds`) : counts;
+  const found = `Seeds ${first} to ${last} of ${wanted} records at commit ${commit}: ${all}; ${faults}.`;
   return `${text.slice(0, from)}${BEGIN}\n${wrapped(found)}\n${text.slice(to)}`;
 }
 

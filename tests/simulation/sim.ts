@@ -64,7 +64,7 @@ async function main(): Promise<void> {
   if (json) console.log(JSON.stringify({ first_seed: first, commit: commit(), ...summary, failed }));
   else for (const line of sentences(summary)) console.log(line);
   const done = totals.seeds >= seeds;
-  if (done && readme) intoReadme({ first, commit: commit(), wanted: records, ...summary });
+  if (readme) intoReadme({ first, commit: commit(), wanted: records, asked: seeds, ...summary });
   if (done) kept?.forget();
   else kept?.save();
   process.exit(failed.length > 0 ? 1 : 0);
