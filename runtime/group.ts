@@ -2,6 +2,8 @@
 // for it, and lets go in order. A router that crashed is restored from the log and started again within its
 // budget.
 
+import type { Layout } from '../actors/layout.ts';
+import type { RestoredRouter } from '../actors/router-protocol.ts';
 import {
   addRestart,
   backoffMs,
@@ -13,6 +15,7 @@ import {
 import type { Address } from './host.ts';
 import type { Member, PartitionLag, TopicPartition } from './log/log.ts';
 import { LogFault } from './log/log-fault.ts';
+import { missedBarriers } from './missed-barriers.ts';
 import { Partition } from './partition.ts';
 import type { PartitionPlan, PartitionPorts, StartState } from './partition-plan.ts';
 import { recoverSlots } from './recovery.ts';
@@ -191,7 +194,8 @@ export class Group {
         this.#ports.retries.passed(keyOf(of));
         const whole = awaits.length === 0;
         const slots = whole ? await recoverSlots(this.#ports, plan, of, router, parts) : new Map();
-        return { router, slots, awaits };
+        const missed = whole ? await this.#missed(of, router, layout) : [];
+        return { router, slots, awaits, missed };
       } catch (error) {
         if (!isRetryable(error)) throw error;
         const delayMs = backoffMs(plan.backoff, attempt, this.#ports.draw());
@@ -204,6 +208,15 @@ export class Group {
         }
       }
     }
+  }
+
+  async #missed(of: TopicPartition, { position, layout: own }: RestoredRouter, layout: Layout | null) {
+    const missed = await missedBarriers(this.#ports.log, of, position, own, layout);
+    if (missed.length > 0) {
+      const cause = `${missed.length} barriers of ${keyOf(of)} are gone: retention took them unread`;
+      this.#record('note', cause, 'what moves is handed over at once');
+    }
+    return missed;
   }
 
   /** What a partition parks stands beside it, those that a layout adds included. */

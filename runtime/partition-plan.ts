@@ -3,6 +3,7 @@
 
 import type { Batch } from '../actors/batch.ts';
 import type { FoldReply } from '../actors/instrument.ts';
+import type { Barrier } from '../actors/layout.ts';
 import type { DirectResult, RestoredRouter, RouterSettings } from '../actors/router-protocol.ts';
 import type { Work } from '../actors/router-work.ts';
 import type { Slot } from '../actors/slot.ts';
@@ -50,4 +51,6 @@ export interface StartState {
   readonly slots: Map<string, Slot>;
   /** Older partitions that have not handed over yet: until they have, this one is not whole. */
   readonly awaits: readonly number[];
+  /** Barriers that retention took before they were read, in order. */
+  readonly missed: readonly Barrier[];
 }

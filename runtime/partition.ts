@@ -11,6 +11,7 @@ import { backoffMs } from '../actors/supervision.ts';
 import type { SlotOwner } from './directory.ts';
 import type { Address } from './host.ts';
 import type { Member, TopicPartition } from './log/log.ts';
+import { missedBatch } from './missed-barriers.ts';
 import { readParked } from './parking.ts';
 import type { PartitionPlan, PartitionPorts, StartState } from './partition-plan.ts';
 import { reportFold, reportMoved, reportRelease, reportRestored, reportStrayed } from './partition-report.ts';
@@ -188,6 +189,9 @@ export class Partition implements SlotOwner {
 
   async #poll({ seq, position }: Extract<RouterEffect, { kind: 'poll' }>): Promise<RouterMessage | null> {
     const signal = this.#newRead();
+    const nowMs = this.#ports.clock.nowMs();
+    const missed = missedBatch(this.of, this.#restored.missed, this.#state, nowMs);
+    if (missed !== null) return { kind: 'polled', seq, batch: missed, nowMs };
     while (!signal.aborted) {
       // Each time: a read that an earlier router left behind may have moved the member's position meanwhile.
       this.#member.seek(this.of, position);
