@@ -26,6 +26,8 @@ export const NOTHING_YET: Readonly<Most> = {
 /** Services, routers and branches of one member, without what depends on the plan. */
 const BRANCHES = 24;
 const GROUPS_BY_PARTITION = 16;
+/** Questions that are on their way. */
+const LOOKS = 50;
 /** Of one version in a day that is written out, and of the days and the head around it. */
 const [VERSION_BYTES, STATE_BYTES] = [260, 1_500];
 
@@ -46,8 +48,8 @@ export function boundsBroken(run: Simulation): string[] {
     ...over('batch', batchRecordsMax),
     ...over('sinkBatch', sinkRecordsMax),
     ...over('actors', BRANCHES + routers + 3 * instruments),
-    // A router has one call, one wait and one pause at a time; each goes there and back.
-    ...over('timers', members.length * (BRANCHES + 4 * routers)),
+    // A router has one call, one wait and one pause at a time; a wait is ended by each of several appends.
+    ...over('timers', LOOKS + members.length * (BRANCHES + 10 * routers)),
     ...over('releases', instruments),
     ...(most.parked === 0 || told.some(({ kind }) => kind === 'quarantine')
       ? []
