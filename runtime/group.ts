@@ -44,6 +44,8 @@ export class Group {
   readonly #partitions = new Map<string, Partition>();
   /** Partitions that the last assignment gave us. */
   #assigned: ReadonlySet<string> = new Set();
+  /** Partitions that the newest assignment gives us, which may wait for its turn. */
+  #owned: ReadonlySet<string> = new Set();
   /** Partitions that a layout adds and that are not whole yet; each with the look that comes next. */
   readonly #held = new Map<string, () => void>();
   #member: Member | null = null;
@@ -73,6 +75,7 @@ export class Group {
     this.#member = member;
     const first = Promise.withResolvers<void>();
     member.assigned((partitions, generation) => {
+      this.#owned = new Set(partitions.map(keyOf));
       this.#change(async () => {
         await this.#take(partitions, generation).catch((error: unknown) => {
           first.reject(error);
@@ -197,6 +200,8 @@ export class Group {
         const missed = whole ? await this.#missed(of, router, layout) : [];
         return { router, slots, awaits, missed };
       } catch (error) {
+        // It went to somebody else while it was read: the assignment that says so is next.
+        if (!this.#owned.has(keyOf(of))) return null;
         if (!isRetryable(error)) throw error;
         const delayMs = backoffMs(plan.backoff, attempt, this.#ports.draw());
         const decision = `the restore is tried again in ${delayMs} ms, and so on`;

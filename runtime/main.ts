@@ -78,7 +78,7 @@ async function main(): Promise<void> {
     fields: { version: manifest.version, pid: process.pid, data_dir: environment.dataDir },
   });
   const events = eventLog(loggers, ports.counted);
-  const opened = openLog(prepared.config, environment, troubles(events, logger));
+  const opened = openLog(prepared.config, environment, troubles(events, logger, ports));
   ports.opened(opened);
   const launched = await launch({
     prepared,
@@ -157,7 +157,11 @@ function giveUp(cause: string, logger: { fatal(of: object): void }, events: Even
 }
 
 /** The log failed and is tried again, or its topics grew: an event once events are kept, a line before. */
-function troubles(events: EventLog, logger: { warn(of: object): void }): LogVoice {
+function troubles(
+  events: EventLog,
+  logger: { warn(of: object): void },
+  { addressOf: urlOf }: Pick<Ports, 'addressOf'>,
+): LogVoice {
   const say = (kind: EventKind, cause: string, decision: string): void => {
     const about = { service: 'markets', actor: 'log', cause, decision, budget_left: null };
     if (events.attached) events.record({ kind, ...about });
@@ -174,6 +178,7 @@ function troubles(events: EventLog, logger: { warn(of: object): void }): LogVoic
   return {
     note: (cause) => retries.failed('log', cause, 'tried again; input waits'),
     told: (cause, decision) => say('rebalance', cause, decision),
+    urlOf,
   };
 }
 

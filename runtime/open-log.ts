@@ -29,6 +29,8 @@ export interface LogVoice {
   told(cause: string, decision: string): void;
   /** Which worker of the process it is opened for; unset: the process's own thread. */
   readonly worker?: string;
+  /** Where this process answers for a group; unset: nowhere. */
+  readonly urlOf?: (group: string) => string | null;
 }
 
 /**
@@ -50,6 +52,7 @@ export function openLog(config: Config, environment: Environment, voice: LogVoic
     connection: { ...kafka, clientId: CLIENT_ID, requestTimeoutMs: settings.request_timeout_ms },
     topics: { replication: settings.replication, minInsyncReplicas: settings.min_insync_replicas },
     worker,
+    urlOf: voice.urlOf ?? (() => null),
     compression: settings.compression,
     sessionMs: settings.session_timeout_ms,
     heartbeatMs: settings.heartbeat_interval_ms,

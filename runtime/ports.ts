@@ -6,13 +6,12 @@ import { join } from 'node:path';
 import { markets } from '../actors/feeds/markets.ts';
 import { systemClock } from './clock.ts';
 import { connectorsService } from './connectors-service.ts';
-import { deadLettersView } from './dead-letters.ts';
 import type { EventLog } from './events.ts';
 import { isLoopback } from './http/access.ts';
 import type { AppSettings } from './http/app.ts';
 import { type Listening, serve } from './http/serve.ts';
 import { serviceApp, startingApp } from './http/service-app.ts';
-import { actorsPlace } from './inspection.ts';
+import { actorsOfService, inspectionOf, reachable } from './inspection-whole.ts';
 import type { Launched } from './launch.ts';
 import { connectorsView } from './live/connectors-view.ts';
 import type { Loggers } from './logging.ts';
@@ -24,7 +23,6 @@ import { CONNECTORS, type PortSpec, SERVICES } from './services.ts';
 import type { Prepared } from './startup.ts';
 import { ConnectorTelemetry, type Disk, ProcessTelemetry, Telemetry } from './telemetry.ts';
 import type { EventKind, ServiceName, ServiceView, StageName, SupervisorEvent } from './views.ts';
-import { wholeOf } from './whole.ts';
 
 export interface Ports {
   readonly telemetry: ReadonlyMap<StageName, Telemetry>;
@@ -33,6 +31,8 @@ export interface Ports {
   counted(event: SupervisorEvent): void;
   /** Address of a service, such as `http://127.0.0.1:8510`; null when it is not hosted here. */
   urlOf(service: ServiceName): string | null;
+  /** Where other processes reach the service of a group; null when it is not hosted here. */
+  addressOf(group: string): string | null;
   /** From now on health tells of the log. */
   opened(log: OpenedLog): void;
   /** Gives every port its full routes. */
@@ -79,9 +79,7 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
   const stop = async (): Promise<void> => {
     await Promise.all([...open.values()].map((each) => each.listening.stop()));
   };
-  const add = (spec: PortSpec, view: ServiceView): void => {
-    open.set(spec.name, openPort(settings, spec, view));
-  };
+  const add = (spec: PortSpec, view: ServiceView) => open.set(spec.name, openPort(settings, spec, view));
   try {
     for (const spec of SERVICES.filter((each) => environment.roles.includes(each.name))) {
       const { name } = spec;
@@ -99,19 +97,19 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
     await stop();
     throw error;
   }
+  const addressOf = (group: string): string | null => {
+    const port = portOf(open, group);
+    return port === undefined ? null : urlOf(reachable(environment.host), port);
+  };
   return {
     telemetry,
     connectorTelemetry,
-    counted({ kind, service }) {
-      whole.event(kind);
-      if (!FAILURES.has(kind)) return;
-      const own = [...telemetry].find(([name]) => service === specOf(name).group);
-      own?.[1].error(kind, 1);
-    },
+    counted: (event) => counted(event, whole, telemetry),
     urlOf(service) {
       const port = open.get(service)?.listening.port;
       return port === undefined ? null : urlOf(environment.host, port);
     },
+    addressOf,
     opened(log) {
       now.opened = log;
     },
@@ -120,12 +118,14 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
       const inspection = inspectionOf(running, events, prepared.config.runtime.log.partitions);
       const connectors = connectorsView(running.connectors, systemClock);
       for (const { view: service, listening, settings: appSettings } of open.values()) {
+        const own = addressOf(service.group);
+        const actors = actorsOfService(running.log, service.group, own, inspection.actors);
         const app = serviceApp({
           settings: appSettings,
           service,
           version,
           running,
-          inspection,
+          inspection: { ...inspection, actors },
           connectors,
           limits: projectionOptions(prepared.config).limits,
           thresholds: prepared.config.quality.quality_thresholds,
@@ -136,6 +136,21 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
     },
     stop,
   };
+}
+
+function counted(
+  { kind, service }: SupervisorEvent,
+  whole: ProcessTelemetry,
+  telemetry: ReadonlyMap<StageName, Telemetry>,
+): void {
+  whole.event(kind);
+  if (!FAILURES.has(kind)) return;
+  const own = [...telemetry].find(([name]) => service === specOf(name).group);
+  own?.[1].error(kind, 1);
+}
+
+function portOf(open: ReadonlyMap<ServiceName, Open>, group: string): number | undefined {
+  return [...open.values()].find(({ view }) => view.group === group)?.listening.port;
 }
 
 /** One port, which answers that it is starting. */
@@ -204,29 +219,5 @@ function partsOf(
         contacts,
       },
     },
-  };
-}
-
-function inspectionOf(launched: Launched, events: EventLog, partitions: number) {
-  const { pipeline, database, cache, workers, log } = launched;
-  const here = actorsPlace({
-    platform: pipeline.platform,
-    connectors: () => pipeline.sources,
-    sinks: () => [
-      { name: 'clickhouse', state: database.state },
-      { name: `cache (${cache.kind})`, state: 'running' },
-    ],
-    rate: (market) => pipeline.meter.rate(market),
-    tellsLag: true,
-    nowMs: systemClock.nowMs,
-  });
-  const process = wholeOf(() => {
-    const others = workers.places();
-    return [{ name: others.length === 0 ? null : 'w1', actors: here }, ...others];
-  });
-  return {
-    actors: () => process,
-    events,
-    deadLetters: deadLettersView(log, partitions),
   };
 }

@@ -53,6 +53,23 @@ export function wholeOf(places: () => readonly Place[]): ActorsView {
   };
 }
 
+/** A whole as one place of a larger one; it fails when a part of it does not answer. */
+export function onePlace(of: ActorsView): ActorsPlace {
+  const all = async <T>(answer: Promise<Whole<T>>): Promise<T> => {
+    const { of: found, missing } = await answer;
+    if (missing.length > 0) throw new Error(`no answer from ${missing.join(', ')}`);
+    return found;
+  };
+  return {
+    tree: () => all(of.tree()),
+    markets: () => all(of.markets()),
+    market: (market, limit, after) => all(of.market(market, limit, after)),
+    instruments: (market, name) => all(of.instruments(market, name)),
+    near: (market, name) => all(of.near(market, name)),
+    release: (id) => all(of.release(id)),
+  };
+}
+
 /** Undefined when it fails or takes too long. */
 async function inTime<T>(answer: Promise<T>): Promise<{ readonly of: T } | undefined> {
   const { promise: late, resolve } = Promise.withResolvers<undefined>();

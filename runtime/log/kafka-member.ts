@@ -11,12 +11,14 @@ import type { Outputs } from './kafka-outputs.ts';
 import { Slot, type SlotPorts } from './kafka-slot.ts';
 import type { Part, TransactionOptions } from './kafka-transaction.ts';
 import type { Commit, CommitOutcome, Member } from './log.ts';
+import { LogFault } from './log-fault.ts';
 
 export interface KafkaMemberOptions {
   readonly group: string;
   readonly worker: string;
   readonly topics: readonly string[];
   readonly startedMs: number;
+  readonly url: string | null;
   readonly sessionMs: number;
   readonly heartbeatMs: number;
   readonly rebalanceMs: number;
@@ -103,6 +105,10 @@ export class KafkaMember implements Member {
     yield* await readChangelog(this.#cluster, at, ownerOf(of), this.#options.fetchBytesMax);
   }
 
+  get peers(): readonly string[] {
+    return this.#membership.peers;
+  }
+
   /** The topics may have more partitions than the group was split over. */
   recount(): void {
     this.#cluster.stale();
@@ -134,7 +140,9 @@ export class KafkaMember implements Member {
 
   #slot(of: TopicPartition): Slot {
     const slot = this.#slots.get(placeOf(of));
-    if (slot === undefined) throw new Error(`${this.group} does not own ${placeOf(of)}`);
+    // Who asks may not have heard of it yet, or the partition is back in a moment.
+    if (slot === undefined)
+      throw new LogFault(`${this.group} does not own ${placeOf(of)}`, 'not_owner', true);
     return slot;
   }
 

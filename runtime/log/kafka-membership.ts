@@ -6,7 +6,7 @@
 //      └── any failure, after a pause
 
 import { assignPartitions } from './assigner.ts';
-import { BytesReader, BytesWriter } from './kafka-bytes.ts';
+import { assignmentBytes, memberBytes, readAssignment, readMember } from './kafka-assignment.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { asKafkaFault, errorType } from './kafka-fault.ts';
 import type { TopicPartition } from './log.ts';
@@ -20,6 +20,8 @@ export interface MembershipOptions {
   readonly heartbeatMs: number;
   readonly rebalanceMs: number;
   readonly startedMs: number;
+  /** Where the process of this member answers for the group; null: nowhere. */
+  readonly url: string | null;
   /** What went wrong, said once a failure. */
   readonly note: (cause: string) => void;
   /**
@@ -46,6 +48,7 @@ export class Membership {
   readonly #options: MembershipOptions;
   readonly #ended = Promise.withResolvers<void>();
   #seat: Seat | null = null;
+  #peers: readonly string[] = [];
   #lastGeneration = -1;
   #changed = Promise.withResolvers<void>();
   #wake: () => void = () => {};
@@ -62,6 +65,11 @@ export class Membership {
 
   get seat(): Seat | null {
     return this.#seat;
+  }
+
+  /** Where the processes of the group answer, this one among them, as of the last assignment. */
+  get peers(): readonly string[] {
+    return this.#peers;
   }
 
   /** Resolves at the next change of the assignment, or when the member leaves. */
@@ -141,18 +149,15 @@ export class Membership {
 
   /** Joins and takes the assignment; the member's id. */
   async #join(memberId: string): Promise<string> {
-    const { group: groupId, worker, topics, sessionMs, rebalanceMs, startedMs } = this.#options;
+    const { group: groupId, worker, topics, sessionMs, rebalanceMs, startedMs, url } = this.#options;
     const { broker } = await this.#cluster.coordinator('group', groupId);
-    const metadata: BytesWriter = new BytesWriter().int16(0);
-    metadata.array(topics, (topic) => metadata.string(topic));
-    const about = Buffer.from(JSON.stringify({ worker, startedMs }));
-    metadata.int32(about.length).raw(about);
+    const metadata = memberBytes({ worker, startedMs, url, topics });
     const joined = await broker.joinGroup({
       groupId,
       memberId,
       sessionTimeout: sessionMs,
       rebalanceTimeout: rebalanceMs,
-      groupProtocols: [{ name: PROTOCOL, metadata: Buffer.from(metadata.written) }],
+      groupProtocols: [{ name: PROTOCOL, metadata }],
     });
     const { generationId: generation } = joined;
     const leads = joined.leaderId === joined.memberId;
@@ -171,7 +176,9 @@ export class Membership {
     const lost = this.#lastGeneration >= 0 && generation !== this.#lastGeneration + 1;
     this.#lastGeneration = generation;
     this.#seat = { memberId: joined.memberId, generation };
-    this.#options.assigned(readAssignment(synced.memberAssignment), generation, lost);
+    const { partitions, peers } = readAssignment(synced.memberAssignment);
+    this.#peers = peers;
+    this.#options.assigned(partitions, generation, lost);
     this.#tell();
     return joined.memberId;
   }
@@ -223,6 +230,7 @@ export class Membership {
       if (other === undefined || other.startedMs < each.startedMs) byWorker.set(each.worker, each);
     }
     const topics = [...new Set(read.flatMap((each) => each.topics))].sort();
+    const urls = [...new Set(read.flatMap(({ url }) => (url === null ? [] : [url])))].sort();
     const counts = new Map<string, number>();
     // As they are now: partitions may have been added since the last split.
     this.#cluster.stale();
@@ -230,14 +238,12 @@ export class Membership {
     const owners = assignPartitions([...byWorker.keys()], Math.max(0, ...counts.values()));
     return read.map(({ memberId, worker }) => {
       const mine = byWorker.get(worker)?.memberId === memberId;
-      const assignment = new BytesWriter().int16(0);
-      assignment.array(topics, (topic) => {
-        const partitions = owners.flatMap((owner, partition) =>
-          mine && owner === worker && partition < (counts.get(topic) ?? 0) ? [partition] : [],
-        );
-        assignment.string(topic).array(partitions, (partition) => assignment.int32(partition));
-      });
-      return { memberId, memberAssignment: Buffer.from(assignment.int32(0).written) };
+      const owns = topics.flatMap((topic) =>
+        owners.flatMap((owner, partition) =>
+          mine && owner === worker && partition < (counts.get(topic) ?? 0) ? [{ topic, partition }] : [],
+        ),
+      );
+      return { memberId, memberAssignment: assignmentBytes(topics, owns, urls) };
     });
   }
 
@@ -262,25 +268,4 @@ export class Membership {
       if (this.#leaving) this.#wake();
     });
   }
-}
-
-function readMember(bytes: Buffer): { worker: string; startedMs: number; topics: string[] } {
-  const reader = new BytesReader(bytes);
-  reader.int16();
-  const topics = reader.array(() => reader.string() ?? '');
-  const about: { worker?: string; startedMs?: number } = JSON.parse(
-    new TextDecoder().decode(reader.raw(reader.int32())),
-  );
-  return { worker: about.worker ?? '', startedMs: about.startedMs ?? 0, topics };
-}
-
-function readAssignment(bytes: Buffer): TopicPartition[] {
-  const reader = new BytesReader(bytes);
-  if (reader.left < 2) return [];
-  reader.int16();
-  const topics = reader.array(() => ({
-    topic: reader.string() ?? '',
-    partitions: reader.array(() => reader.int32()),
-  }));
-  return topics.flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })));
 }

@@ -40,6 +40,8 @@ export interface KafkaLogOptions {
   readonly topics: TopicPolicy;
   /** Stable over restarts, different for each process: decides which partitions it owns. */
   readonly worker: string;
+  /** Where this process answers for a group, such as `http://10.0.0.7:8512`; null: nowhere. */
+  readonly urlOf: (group: string) => string | null;
   readonly compression: Compression;
   /** A member that is not heard of for this long has lost its partitions. */
   readonly sessionMs: number;
@@ -66,6 +68,7 @@ const HEALTH_MS_MAX = 2_000;
 /** A question is asked again for so long: leaders move, and whoever asks waits for the answer. */
 const ASKED_MS_MAX = 3_000;
 const CHANGED_MS_MAX = 30_000;
+const COMPACTED = { retentionMs: null, compacted: true };
 
 /** Nothing is connected before it is needed: brokers that are away are met by the first call. */
 export function openKafkaLog(options: KafkaLogOptions): Log {
@@ -108,7 +111,7 @@ class KafkaLog implements Log {
   }
 
   async #bootstrap(specs: readonly TopicSpec[]): Promise<{ created: string[]; differing: string[] }> {
-    const own = { partitions: 1, retentionMs: null, compacted: true };
+    const own = { ...COMPACTED, partitions: 1 };
     const all = [...specs, ...[WRITERS_CHANGELOG, LAYOUTS].map((name) => ({ ...own, name }))];
     const made = new Set(await createTopics(this.#cluster, all, this.#options.topics));
     await this.#keepLayouts(specs);
@@ -162,12 +165,7 @@ class KafkaLog implements Log {
 
   async #join(group: string, topics: readonly string[], of?: string): Promise<Member> {
     const counts = await Promise.all(topics.map((topic) => this.#partitions(topic)));
-    const changelog = {
-      name: changelogTopic(group),
-      partitions: Math.max(1, ...counts),
-      retentionMs: null,
-      compacted: true,
-    };
+    const changelog = { ...COMPACTED, name: changelogTopic(group), partitions: Math.max(1, ...counts) };
     await createTopics(this.#cluster, [changelog], this.#options.topics);
     const { connection, nowMs } = this.#options;
     const worker = of === undefined ? this.#options.worker : `${this.#options.worker}/${of}`;
@@ -178,6 +176,7 @@ class KafkaLog implements Log {
       topics,
       worker: others === 0 ? worker : `${worker}#${others + 1}`,
       startedMs: nowMs(),
+      url: this.#options.urlOf(group),
       transactions: this.#transactions(),
       outputs: this.#outputs,
       layouts: this.#layouts,
@@ -231,7 +230,10 @@ class KafkaLog implements Log {
     return this.#watch.appended(topics, signal);
   }
 
-  /** The brokers apply retention themselves. */
+  peers(group: string): readonly string[] {
+    return [...this.#members].flatMap(([member, each]) => (each.group === group ? member.peers : []));
+  }
+
   retain = async (): Promise<number> => 0;
 
   async health(): Promise<string | null> {

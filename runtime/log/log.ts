@@ -104,6 +104,8 @@ export interface Log {
   /** Stored state of an `append` writer. */
   writerState(writer: string): Promise<ReadonlyMap<string, Uint8Array>>;
   lag(group: string): Promise<readonly PartitionLag[]>;
+  /** Where the processes of the group answer, the own one among them. A log of one process tells none. */
+  peers?(group: string): readonly string[];
   /** First offset whose append time is at or after `timestampMs`; the end when there is none. */
   offsetAt(of: TopicPartition, timestampMs: number): Promise<number>;
   /** A plain read outside any group, for dead letters and events. */

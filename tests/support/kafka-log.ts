@@ -13,6 +13,7 @@ export function kafkaOptions(brokers: string, more: Partial<KafkaLogOptions> = {
     },
     topics: { replication: null, minInsyncReplicas: null },
     worker: 'tests',
+    urlOf: () => null,
     compression: 'zstd',
     sessionMs: 6_000,
     heartbeatMs: 200,

@@ -57,7 +57,7 @@ export async function openThreads(
     events: seen,
     async feed(responses) {
       await pipeline.replay({
-        name: 'test',
+        name: `test-${pipeline.sources.length}`,
         responses: each(responses),
         speed: null,
         chunkMax: 500,
