@@ -1,9 +1,10 @@
 // Wakes those who wait for something to be appended: one look at the ends of all topics that are waited for,
-// again and again while anybody waits. Waking once too often is allowed, missing an append is not: an end is
-// compared with the last one seen before the wait began.
+// again and again while anybody waits. Waking once too often is allowed, missing an append is not: who came
+// while a look was under way is woken by what it found, because the next look will not find it again.
 
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { ends } from './kafka-fetch.ts';
+import type { TopicPartition } from './log.ts';
 import { Waiters } from './waiters.ts';
 
 const LOOK_MS = 20;
@@ -12,14 +13,15 @@ const LOOK_MS_FAILED = 500;
 const IDLE_LOOKS = 50;
 
 export class Watch {
-  readonly #cluster: KafkaCluster;
+  readonly #endsOf: (topics: readonly string[]) => Promise<ReadonlyMap<string, number>>;
   readonly #waiters = new Waiters();
   readonly #seen = new Map<string, number>();
   #looking = false;
   #closed = false;
 
-  constructor(cluster: KafkaCluster) {
-    this.#cluster = cluster;
+  /** `endsOf`: ends of all partitions of the topics, by `topic/partition`. */
+  constructor(endsOf: (topics: readonly string[]) => Promise<ReadonlyMap<string, number>>) {
+    this.#endsOf = endsOf;
   }
 
   appended(topics: readonly string[], signal: AbortSignal): Promise<void> {
@@ -52,22 +54,26 @@ export class Watch {
 
   /** Whether anything moved. */
   async #once(): Promise<boolean> {
-    const waiting = this.#waiters.all();
-    const topics = [...new Set(waiting.flatMap((each) => each.topics))];
-    const partitions = [];
-    for (const topic of topics) {
-      const count = await this.#cluster.partitions(topic);
-      for (let partition = 0; partition < count; partition += 1) partitions.push({ topic, partition });
-    }
-    const found = await ends(this.#cluster, partitions, true);
+    const topics = [...new Set(this.#waiters.all().flatMap((each) => each.topics))];
     const moved = new Set<string>();
-    for (const { topic, partition } of partitions) {
-      const place = `${topic}/${partition}`;
-      const end = found.get(place) ?? 0;
-      if (end > (this.#seen.get(place) ?? 0)) moved.add(topic);
+    for (const [place, end] of await this.#endsOf(topics)) {
+      if (end > (this.#seen.get(place) ?? 0)) moved.add(place.slice(0, place.lastIndexOf('/')));
       this.#seen.set(place, end);
     }
-    this.#waiters.wake(moved, waiting);
+    this.#waiters.wake(moved);
     return moved.size > 0;
   }
+}
+
+/** Ends of what is decided, as the brokers tell them. */
+export async function decidedEnds(
+  cluster: KafkaCluster,
+  topics: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const partitions: TopicPartition[] = [];
+  for (const topic of topics) {
+    const count = await cluster.partitions(topic);
+    for (let partition = 0; partition < count; partition += 1) partitions.push({ topic, partition });
+  }
+  return ends(cluster, partitions, true);
 }

@@ -20,7 +20,7 @@ import { patiently } from './kafka-patience.ts';
 import { Reads } from './kafka-reads.ts';
 import { addPartitions, createTopics, describeTopics, type TopicPolicy } from './kafka-topics.ts';
 import type { TransactionOptions } from './kafka-transaction.ts';
-import { Watch } from './kafka-watch.ts';
+import { decidedEnds, Watch } from './kafka-watch.ts';
 import { Writer } from './kafka-writer.ts';
 import type {
   Batch,
@@ -95,7 +95,7 @@ class KafkaLog implements Log {
     this.#cluster = new KafkaCluster(options.connection);
     this.#watched = new KafkaCluster(options.connection);
     this.#asked = new KafkaCluster(options.connection);
-    this.#watch = new Watch(this.#watched);
+    this.#watch = new Watch((topics) => decidedEnds(this.#watched, topics));
     this.#reads = new Reads(this.#cluster, options.fetchBytesMax);
     const { layoutPollMs: periodMs, note, told } = options;
     const of = { cluster: this.#asked, transactions: this.#transactions() };
