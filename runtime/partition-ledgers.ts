@@ -11,13 +11,16 @@ export interface PartitionLedgers extends TopicPartition {
   readonly group: GroupName;
   readonly position: number;
   readonly ledgers: Ledgers;
+  /** Its router has something in hand: what that adds may be committed, and does not stand here yet. */
+  readonly busy: boolean;
 }
 
 /** Of the partitions that live in this thread. */
 export function* ledgersOf(groups: ReadonlyMap<GroupName, Group>): Iterable<PartitionLedgers> {
   for (const [group, hosted] of groups) {
     for (const { of, state } of hosted.partitions()) {
-      yield { ...of, group, position: state.position, ledgers: state.ledgers };
+      const { position, ledgers, work } = state;
+      yield { ...of, group, position, ledgers, busy: work !== null };
     }
   }
 }

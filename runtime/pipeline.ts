@@ -273,16 +273,14 @@ export class Pipeline {
     await this.#until(async () => (await rawLag()) < RAW_LAG_MAX && (await this.lag()) < ANY_LAG_MAX);
   }
 
-  /** Whether a group has something to read, or a router something in hand. */
+  /** Whether a group has something to read, or a router something in hand, here or in a worker. */
   async #behind(): Promise<boolean> {
-    for (const [name, group] of this.platform.groups) {
-      if ((await this.lagOf(name)) > 0) return true;
-      for (const { state } of group.partitions()) if (state.work !== null) return true;
-    }
-    return false;
+    const { groups } = this.platform;
+    for (const name of groups.keys()) if ((await this.lagOf(name)) > 0) return true;
+    const others = await this.#ports.elsewhere?.().catch(() => null);
+    return others === null || [...ledgersOf(groups), ...(others ?? [])].some(({ busy }) => busy);
   }
 
-  /** Looks less often the longer it waits. */
   async #until(holds: () => Promise<boolean>, pauseMsMax = POLL_MS): Promise<void> {
     for (let pauseMs = POLL_MS; !(await holds()); pauseMs = Math.min(pauseMsMax, pauseMs * 1.2)) {
       await this.#pause(pauseMs);

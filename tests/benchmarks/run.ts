@@ -2,6 +2,7 @@
 // them. Numbers are for the README; nothing here passes or fails.
 
 import { inspection } from './inspection.ts';
+import { parallelism } from './parallelism.ts';
 import { restore } from './restore.ts';
 import { stages } from './stages.ts';
 import { start } from './start.ts';
@@ -9,6 +10,7 @@ import { start } from './start.ts';
 const BENCHES: Readonly<Record<string, { readonly about: string; readonly run: () => Promise<void> }>> = {
   inspection: { about: 'CPU µs a look costs, with the sample’s instruments live', run: inspection },
   restore: { about: 'seconds until 50,000 stored instruments are ready', run: restore },
+  parallelism: { about: 'ticks a second with two workers against one, a MISO day', run: parallelism },
   stages: { about: 'CPU µs a tick of each stage, of the log and of the engine', run: stages },
   start: { about: 'seconds until all five ports answer: first start, and warm', run: start },
 };

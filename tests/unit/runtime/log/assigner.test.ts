@@ -37,3 +37,14 @@ describe('partitions of a group', () => {
     expect(() => assignPartitions([], 3)).toThrow(RangeError);
   });
 });
+
+test('partition p is one worker’s, whatever the group reads and however many partitions', () => {
+  fc.assert(
+    fc.property(workers, fc.integer({ min: 1, max: 40 }), (names, count) => {
+      const first = assignPartitions(names, count);
+      // Again after others came and went: nothing of the past enters.
+      assignPartitions([...names, 'guest'], count);
+      expect(assignPartitions([...names].sort(), count)).toEqual(first);
+    }),
+  );
+});
