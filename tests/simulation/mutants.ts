@@ -152,12 +152,6 @@ export const MUTANTS: readonly Mutant[] = [
       'const answer = this.#member.commit(',
   },
   {
-    name: 'a partition that was fenced is never taken up again',
-    file: 'runtime/group.ts',
-    find: "if (this.#assigned.has(key) && partition.state.phase !== 'stopped') continue;",
-    replace: 'if (this.#assigned.has(key)) continue;',
-  },
-  {
     name: 'a damaged state starts with nothing',
     file: 'runtime/recovery.ts',
     find: 'for (let at = await log.offsetAt(of, 0); at < until; ) {',
