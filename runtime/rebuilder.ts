@@ -9,7 +9,7 @@ import type { DirectResult } from '../actors/router-protocol.ts';
 import type { RoutedEmission } from '../actors/router-work.ts';
 import { CALENDAR_KEY } from '../actors/router-work.ts';
 import type { Emission, Refused } from '../actors/stage.ts';
-import type { Log } from './log/log.ts';
+import type { Log, PartitionLag } from './log/log.ts';
 import { TOPIC } from './services.ts';
 
 export interface RebuilderPorts<SilverTick> {
@@ -52,19 +52,40 @@ export function rebuilder<SilverTick>(
 }
 
 /** Silver covers the batch when projection has taken every tick that was on the log by now. */
-async function covered<SilverTick>(ports: RebuilderPorts<SilverTick>): Promise<void> {
-  const lagged = async (): Promise<Map<number, { committed: number; end: number }>> => {
-    const all = await ports.log.lag('projection-service');
-    const ticks = all.filter((each) => each.topic === TOPIC.ticks);
-    return new Map(ticks.map(({ partition, committed, end }) => [partition, { committed, end }]));
-  };
-  const target = await lagged();
+async function covered<SilverTick>({ log, pause }: RebuilderPorts<SilverTick>): Promise<void> {
+  const target = await tickEnds(log);
   for (;;) {
-    const now = await lagged();
-    const behind = [...target].some(([partition, { end }]) => (now.get(partition)?.committed ?? 0) < end);
-    if (!behind) return;
-    await ports.pause();
+    const taken = await ticksTaken(log);
+    if (!target.some(({ partition, end }) => (taken.get(partition)?.committed ?? 0) < end)) return;
+    await pause();
   }
+}
+
+/** How far projection is, by partition of the ticks; those that it never took are not in it. */
+async function ticksTaken(log: Log): Promise<ReadonlyMap<number, PartitionLag>> {
+  const all = await log.lag('projection-service');
+  return new Map(
+    all.filter(({ topic }) => topic === TOPIC.ticks).map((each) => [each.partition, each] as const),
+  );
+}
+
+/**
+ * Where each partition of the ticks ends. Not what projection lags behind alone: one that has not joined yet,
+ * or has not taken a partition so far, has no lag there.
+ */
+async function tickEnds(log: Log): Promise<readonly { readonly partition: number; readonly end: number }[]> {
+  const count = (await log.topics()).find(({ name }) => name === TOPIC.ticks)?.partitions ?? 0;
+  const taken = await ticksTaken(log);
+  return Promise.all(
+    Array.from({ length: count }, async (_, partition) => {
+      const known = taken.get(partition);
+      if (known !== undefined) return { partition, end: known.end };
+      const of = { topic: TOPIC.ticks, partition };
+      // What holds no record for a reader, but aborted ones, is never taken.
+      const first = await log.read(of, await log.offsetAt(of, 0), 1);
+      return { partition, end: first === null ? 0 : await log.end(of) };
+    }),
+  );
 }
 
 const decoder = new TextDecoder();
