@@ -3,7 +3,7 @@
 import { addLedgers, EMPTY_LEDGER, type Ledger, type Ledgers } from '../actors/ledger.ts';
 import type { GroupLedgers } from './conservation.ts';
 import type { Group } from './group.ts';
-import type { TopicPartition } from './log/log.ts';
+import type { Log, TopicPartition } from './log/log.ts';
 import type { GroupName } from './services.ts';
 
 /** What a group has counted in one partition, as of a position. */
@@ -23,6 +23,19 @@ export function* ledgersOf(groups: ReadonlyMap<GroupName, Group>): Iterable<Part
       yield { ...of, group, position, ledgers, busy: work !== null };
     }
   }
+}
+
+/** Whether these are all partitions that the groups have. */
+export async function coverAll(
+  own: readonly PartitionLedgers[],
+  groups: Iterable<GroupName>,
+  log: Pick<Log, 'lag'>,
+): Promise<boolean> {
+  for (const name of groups) {
+    const count = own.filter(({ group }) => group === name).length;
+    if (count < (await log.lag(name)).length) return false;
+  }
+  return true;
 }
 
 /** By group and topic; every one of `groups` is there. */

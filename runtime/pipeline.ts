@@ -20,7 +20,7 @@ import type { Log } from './log/log.ts';
 import { Meter } from './meter.ts';
 import { normalization } from './normalization.ts';
 import type { StageOptions } from './options.ts';
-import { ledgersOf, type PartitionLedgers, sumLedgers } from './partition-ledgers.ts';
+import { coverAll, ledgersOf, type PartitionLedgers, sumLedgers } from './partition-ledgers.ts';
 import { goneTicks } from './past.ts';
 import { type Drain, Platform, type RuntimePolicy } from './platform.ts';
 import { ProjectionWriter } from './projection-writer.ts';
@@ -172,6 +172,12 @@ export class Pipeline {
     await this.#until(async () => stop.aborted || !((await this.#behind()) || (await this.#behind())));
   }
 
+  /** Whether every partition of the hosted groups lives in this process. */
+  async ownsAll(): Promise<boolean> {
+    const own = [...ledgersOf(this.platform.groups), ...((await this.#ports.elsewhere?.()) ?? [])];
+    return coverAll(own, this.platform.groups.keys(), this.#ports.log);
+  }
+
   /** What the ledgers say, over all runs on this data directory. */
   async conservation(): Promise<Conservation> {
     return conservation(await this.#ledgers(), await this.cursors(), this.#names);
@@ -189,8 +195,7 @@ export class Pipeline {
     const before = this.meter.extracted;
     if (await this.#behind()) return null;
     const found = await this.conservation().catch(() => null);
-    if (found === null) return null;
-    if (this.meter.extracted !== before || (await this.#behind())) return null;
+    if (found === null || this.meter.extracted !== before || (await this.#behind())) return null;
     for (const loss of losses(found)) this.#ports.record(loss);
     return found;
   }

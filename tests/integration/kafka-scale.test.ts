@@ -126,75 +126,80 @@ function owned({ launched }: Threads, group: 'enrichment-service' | 'aggregation
 
 if (missing !== null) describe('members that come and go', () => test.skip(missing, () => {}));
 else {
-  describe('members that come and go', () => {
+  describe('on Kafka and an engine', () => {
     const engine = engineForTests();
-    let server: KafkaServer;
-    let threads: Threads;
-    let others: Others;
-    let expected: Awaited<ReturnType<typeof goldFingerprints>>;
-
-    beforeAll(async () => {
-      const bench = await openBench({ dir: join(dir, 'quiet') });
-      await bench.feed(FILES.map((name) => responseOf(recording(name))));
-      expected = await goldFingerprints(bench.clickhouse);
-      await bench.close();
-      server = await startKafka({ nodes: 1 });
-      const { url } = engine().engine;
-      others = new Others(server.brokers, url, randomOf(seedOf('kafka-scale')));
-      const settings = { KAFKA_BROKERS: server.brokers, CLICKHOUSE_URL: url, WORKER_ID: 'stays' };
-      threads = await openThreads(join(dir, 'stays'), 1, settings);
-    }, 6 * MINUTES);
-
-    afterAll(async () => {
-      await others?.stop();
-      await threads?.stop();
-      await server?.stop();
-      rmSync(dir, { recursive: true, force: true });
-    }, 2 * MINUTES);
-
-    test(
-      'who stays in its partitions keeps its actors, in both groups the same',
-      async () => {
-        const [first = ''] = FILES;
-        await threads.feed([responseOf(recording(first))]);
-        const { directory } = threads.launched.pipeline.platform;
-        const before = new Map(directory.all());
-        expect(before.size).toBeGreaterThan(1);
-        await others.join(2);
-        await until(
-          'partitions move, the same of both groups',
-          () => {
-            const enrichment = owned(threads, 'enrichment-service');
-            return enrichment.length < 8 && owned(threads, 'aggregation-service') === enrichment;
-          },
-          MINUTES,
-        );
-        expect([...directory.all()].filter(([id, resident]) => before.get(id) !== resident)).toEqual([]);
-      },
-      3 * MINUTES,
-    );
-
-    test(
-      `${CHANGES} changes under load end as if nothing had happened`,
-      async () => {
-        for (let n = 0; n < Math.max(CHANGES, FILES.length); n += 1) {
-          const name = FILES[n];
-          const feeding = name === undefined ? null : threads.feed([responseOf(recording(name))]);
-          if (n < CHANGES) await others.change();
-          await feeding;
-        }
-        await others.end();
-        await threads.feed([]);
-        console.log(JSON.stringify(others.done));
-        const { pipeline, database } = threads.launched;
-        expect(await goldFingerprints(database.clickhouse)).toEqual(expected);
-        const one = () => owned(threads, 'aggregation-service') === '0,1,2,3,4,5,6,7';
-        await until('all is with one again', one, MINUTES);
-        const balanced = async () => (await pipeline.conservation()).balanced;
-        await until('it conserves', balanced, MINUTES);
-        expect(topicFaults(await topicsOf(server))).toEqual([]);
-      },
-      (4 + CHANGES) * MINUTES,
-    );
+    describe('members that come and go', () => scale(() => engine().engine.url));
   });
+}
+
+/** Everything of it has ended before the engine does. */
+function scale(urlOf: () => string): void {
+  let server: KafkaServer;
+  let threads: Threads;
+  let others: Others;
+  let expected: Awaited<ReturnType<typeof goldFingerprints>>;
+
+  beforeAll(async () => {
+    const bench = await openBench({ dir: join(dir, 'quiet') });
+    await bench.feed(FILES.map((name) => responseOf(recording(name))));
+    expected = await goldFingerprints(bench.clickhouse);
+    await bench.close();
+    server = await startKafka({ nodes: 1 });
+    const url = urlOf();
+    others = new Others(server.brokers, url, randomOf(seedOf('kafka-scale')));
+    const settings = { KAFKA_BROKERS: server.brokers, CLICKHOUSE_URL: url, WORKER_ID: 'stays' };
+    threads = await openThreads(join(dir, 'stays'), 1, settings);
+  }, 6 * MINUTES);
+
+  afterAll(async () => {
+    await others?.stop();
+    await threads?.stop();
+    await server?.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }, 2 * MINUTES);
+
+  test(
+    'who stays in its partitions keeps its actors, in both groups the same',
+    async () => {
+      const [first = ''] = FILES;
+      await threads.feed([responseOf(recording(first))]);
+      const { directory } = threads.launched.pipeline.platform;
+      const before = new Map(directory.all());
+      expect(before.size).toBeGreaterThan(1);
+      await others.join(2);
+      await until(
+        'partitions move, the same of both groups',
+        () => {
+          const enrichment = owned(threads, 'enrichment-service');
+          return enrichment.length < 8 && owned(threads, 'aggregation-service') === enrichment;
+        },
+        MINUTES,
+      );
+      expect([...directory.all()].filter(([id, resident]) => before.get(id) !== resident)).toEqual([]);
+    },
+    3 * MINUTES,
+  );
+
+  test(
+    `${CHANGES} changes under load end as if nothing had happened`,
+    async () => {
+      for (let n = 0; n < Math.max(CHANGES, FILES.length); n += 1) {
+        const name = FILES[n];
+        const feeding = name === undefined ? null : threads.feed([responseOf(recording(name))]);
+        if (n < CHANGES) await others.change();
+        await feeding;
+      }
+      await others.end();
+      await threads.feed([]);
+      console.log(JSON.stringify(others.done));
+      const { pipeline, database } = threads.launched;
+      expect(await goldFingerprints(database.clickhouse)).toEqual(expected);
+      const one = () => owned(threads, 'aggregation-service') === '0,1,2,3,4,5,6,7';
+      await until('all is with one again', one, MINUTES);
+      const balanced = async () => (await pipeline.conservation()).balanced;
+      await until('it conserves', balanced, MINUTES);
+      expect(topicFaults(await topicsOf(server))).toEqual([]);
+    },
+    (4 + CHANGES) * MINUTES,
+  );
 }
