@@ -70,8 +70,8 @@ function hashOf({ values }: RawRecord): number {
 }
 
 /**
- * Takes a response's records into a coverage that is not packed. Later records of an interval stand over
- * earlier ones.
+ * Takes a response's records into a coverage. One that is packed takes none, and stays as it is. Later
+ * records of an interval stand over earlier ones.
  */
 export function merge(
   before: Coverage,
@@ -80,6 +80,8 @@ export function merge(
   records: readonly RawRecord[],
   run: string,
 ): Merged {
+  const { slots, packed } = before;
+  if (packed !== null && records.length > 0) throw new RangeError(`${window.id} is packed: open it first`);
   const wanted = window.nodes === 'all' ? null : new Set(window.nodes);
   const locations = new Map(before.locations);
   const copied = new Set<string>();
@@ -90,13 +92,13 @@ export function merge(
   for (const record of records) {
     const { delivery_location: location } = record;
     const slot = (record.interval_start / 1_000 - window.startMs) / intervalMs;
-    const within = Number.isInteger(slot) && slot >= 0 && slot < before.slots;
+    const within = Number.isInteger(slot) && slot >= 0 && slot < slots;
     if (!within || record.run !== run || (wanted !== null && !wanted.has(location))) {
       unasked += 1;
       continue;
     }
     const known = locations.get(location);
-    const hashes = copied.has(location) && known !== undefined ? known : copyOf(known, before.slots);
+    const hashes = copied.has(location) && known !== undefined ? known : copyOf(known, slots);
     copied.add(location);
     locations.set(location, hashes);
     const hash = hashOf(record);
@@ -109,7 +111,7 @@ export function merge(
     hashes[slot] = hash;
     fresh.push(record);
   }
-  return { coverage: { slots: before.slots, locations, packed: null }, fresh, corrected, unchanged, unasked };
+  return { coverage: { slots, locations, packed }, fresh, corrected, unchanged, unasked };
 }
 
 function copyOf(known: Uint32Array | undefined, slots: number): Uint32Array {

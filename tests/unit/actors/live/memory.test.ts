@@ -17,6 +17,7 @@ import {
   feedBehaviour,
   feedStart,
 } from '../../../../actors/live/feed-actor.ts';
+import type { Outcome } from '../../../../actors/live/outcome.ts';
 import { open, pack } from '../../../../actors/live/packed-coverage.ts';
 import type { Choice, FeedSettings, Wanted } from '../../../../actors/live/plan.ts';
 import { rawRecord } from '../../../support/wire-records.ts';
@@ -102,6 +103,7 @@ class Feed {
   ) => ReturnType<ReturnType<typeof feedBehaviour>>;
   state: FeedState;
   nowMs: number;
+  outcome: Outcome = { kind: 'response' };
 
   constructor(
     policy: FeedPolicy,
@@ -138,13 +140,13 @@ class Feed {
   #answer({ window }: Choice): FeedMessage {
     const records = NODES.flatMap((node) =>
       Array.from({ length: 24 }, (_, hour) => window.startMs + hour * HOUR).flatMap((startMs) => {
-        const value = this.price(node, startMs);
+        const value = this.outcome.kind === 'response' ? this.price(node, startMs) : null;
         return value === null ? [] : [record(node, startMs, value)];
       }),
     );
     const ledger = { rowsRead: 0, rowsUsed: 0, rowsRefused: 0 };
     const counts = { status: 200, requests: 1, bytes: 1, millis: 1 };
-    const fetched = { outcome: { kind: 'response' as const }, records, ledger, whole: true, ...counts };
+    const fetched = { outcome: this.outcome, records, ledger, whole: true, ...counts };
     return { kind: 'fetched', fetched, nowMs: this.nowMs, draw: 0.5 };
   }
 
@@ -215,6 +217,37 @@ test('a backfill of a packed day that asks for all puts nothing on the log twice
   expect(only?.records).toEqual([]);
   expect(only?.run).toMatchObject({ outcome: 'response', unchanged: PER_DAY, appended: 0 });
 });
+
+for (const outcome of [
+  { kind: 'response' },
+  { kind: 'no_data', detail: 'd' },
+  { kind: 'throttled', detail: 'd', retryAfterMs: null },
+  { kind: 'failed', detail: 'd', retryAfterMs: null },
+] as const) {
+  test(`a packed day that is answered ${outcome.kind} is as whole as before, and on the log once`, () => {
+    const feed = new Feed(policy(2 * PER_DAY), START, () => '5');
+    feed.until(START + 20 * DAY);
+    feed.tell({ kind: 'tick', nowMs: feed.nowMs });
+    const coverage = () => feed.state.windows.get('2026-03-05')?.coverage;
+    const packed = coverage();
+    expect(packed?.packed).not.toBeNull();
+    const day = calendar.day('2026-03-05');
+    const windows = day === null ? [] : settings(3).source.windows(day, 'all');
+    const before = feed.appended.length;
+    const wanted: Wanted = { job: 'a', windows, onlyMissing: false, sinceMs: feed.nowMs };
+    feed.outcome = outcome;
+    feed.tell({ kind: 'wanted', wanted: [wanted], nowMs: feed.nowMs });
+    expect(feed.appended.length).toBe(before + 1);
+    expect(coverage()).toEqual(packed);
+    feed.outcome = { kind: 'response' };
+    const later = { ...wanted, sinceMs: feed.nowMs + HOUR };
+    feed.nowMs += HOUR;
+    feed.tell({ kind: 'wanted', wanted: [later], nowMs: feed.nowMs });
+    const records = feed.appended.slice(before).flatMap((each) => each.records);
+    expect(records.filter((each) => each.interval_start < (START + 5 * DAY) * 1_000)).toEqual([]);
+    expect(coverage()).toEqual(packed);
+  });
+}
 
 test('holes that stay are kept by name, and long ago is forgotten', () => {
   const hole = START + 4 * DAY + 3 * HOUR;
