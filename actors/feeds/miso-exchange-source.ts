@@ -34,10 +34,17 @@ function exchange({ path, query, ...of }: Exchange): Source {
       return exchangePage(path(date), parameters, of.run, 1);
     },
     nextPage(ask, reply) {
-      const { lastPage, pageNumber } = pageOf(reply);
-      if (lastPage || pageNumber === null || pageNumber >= PAGES_MAX) return null;
       const [where = '', search = ''] = ask.path.split('?');
-      return exchangePage(where, new URLSearchParams(search), of.run, pageNumber + 1);
+      const parameters = new URLSearchParams(search);
+      const page = Number(parameters.get('pageNumber'));
+      const { lastPage, pageNumber } = pageOf(reply);
+      if (lastPage && pageNumber === null) return null;
+      // A page again for the next would be asked for without end, and what it stands in for would be missed.
+      if (pageNumber !== page)
+        return { reason: 'malformed', detail: `page ${pageNumber} came for page ${page}` };
+      if (lastPage) return null;
+      if (page >= PAGES_MAX) return { reason: 'too_large', detail: `more than ${PAGES_MAX} pages` };
+      return exchangePage(where, parameters, of.run, page + 1);
     },
   };
 }

@@ -74,8 +74,8 @@ export interface Source {
   windows(day: OperatingDay, nodes: Nodes): readonly Window[];
   /** The request for a span of the window; null when it can no longer, or not yet, be asked that way. */
   request(window: Window, span: Span, nowMs: number): Ask | null;
-  /** The next page after this reply, where answers come in pages; null after the last. */
-  nextPage?(ask: Ask, reply: Reply): Ask | null;
+  /** The next page after this reply, where answers come in pages; null after the last; else what is wrong. */
+  nextPage?(ask: Ask, reply: Reply): Ask | RefusedResponse | null;
   /** Windows that end at or before this are no longer served; null: kept for good. */
   oldestMs(nowMs: number): number | null;
   /** What the reply means by the operator's own words, whatever its status; null: nothing of the kind. */

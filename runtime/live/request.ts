@@ -2,11 +2,11 @@
 // the outcome; nothing is thrown but at a stop.
 
 import type { RawRecord } from '../../actors/domain/wire.ts';
-import type { Correction, Parsed, Response } from '../../actors/feeds/feed.ts';
+import type { Correction, Parsed, RefusedResponse, Response } from '../../actors/feeds/feed.ts';
 import { type Finding, findingsOf } from '../../actors/feeds/findings.ts';
 import type { Ask, Reply, Source, Window } from '../../actors/feeds/source.ts';
 import { judgeRefusal, judgeReply, type Outcome, retryAfterMs } from '../../actors/live/outcome.ts';
-import type { Fetched } from '../../actors/live/pending.ts';
+import { type Fetched, waitOf } from '../../actors/live/pending.ts';
 import type { Choice } from '../../actors/live/plan.ts';
 import { type Fetch, FetchFault } from './fetch.ts';
 import { type Limiter, LimiterFault } from './host-limiter.ts';
@@ -64,7 +64,11 @@ export async function request(
       const isAnswer = all.records.length > 0 && outcome.kind === 'no_data';
       return { ...all, outcome: isAnswer ? RESPONSE : outcome, whole: outcome.kind === 'no_data' };
     }
-    ask = source.nextPage?.(ask, outcome) ?? null;
+    const next: Ask | RefusedResponse | null = source.nextPage?.(ask, outcome) ?? null;
+    if (next !== null && 'reason' in next) {
+      return { ...all, outcome: judgeRefusal(source, window, next, null, parts.nowMs()), whole: false };
+    }
+    ask = next;
   }
   return { ...all, outcome: RESPONSE, whole: true };
 }
@@ -172,12 +176,13 @@ function urlOf({ bases }: ConnectorPlan, { base, path }: Ask): string {
   return `${(bases[base] ?? '').replace(/\/$/, '')}/${path}`;
 }
 
-/** Who is throttled leaves the host alone, with every other process of the machine. */
+/** Who is throttled, or told to come back later, leaves the host alone, with all processes of the machine. */
 function heldBack({ connector, limiter }: RequestParts, ask: Ask, outcome: Outcome): Outcome {
-  if (outcome.kind !== 'throttled') return outcome;
+  const waitMs = waitOf(outcome) ?? (outcome.kind === 'throttled' ? connector.requestIntervalMs : null);
+  if (waitMs === null) return outcome;
   const host = new URL(urlOf(connector, ask)).hostname;
   try {
-    limiter.hold(host, outcome.retryAfterMs ?? connector.requestIntervalMs);
+    limiter.hold(host, waitMs);
   } catch (error) {
     return fault(error);
   }

@@ -166,8 +166,13 @@ describe('MISO', () => {
       bytes: new TextEncoder().encode(JSON.stringify({ data: [], page: { pageNumber, lastPage } })),
     });
     if (ask === null) throw new Error('no request');
-    expect(source.nextPage?.(ask, page(1, false))?.path).toContain('pageNumber=2');
-    expect(source.nextPage?.(ask, page(2, true))).toBeNull();
+    const second = source.nextPage?.(ask, page(1, false)) ?? null;
+    if (second === null || 'reason' in second) throw new Error('no second page');
+    expect(second.path).toContain('pageNumber=2');
+    expect(source.nextPage?.(second, page(2, true))).toBeNull();
+    const wrong = { reason: 'malformed' as const, detail: 'page 1 came for page 2' };
+    expect(source.nextPage?.(second, page(1, false))).toEqual(wrong);
+    expect(source.nextPage?.(second, page(1, true))).toEqual(wrong);
   });
 
   test('Data Exchange, five minutes: the time at which they start, preliminary and final apart', () => {
