@@ -1,6 +1,6 @@
 // What a feed has missed while it could not ask: windows that it would have followed and follows no longer,
-// with something missing, and never answered since all of them was out. Nothing in the ordinary course of
-// days, because a window is answered when it is out and leaves days later. Pure.
+// with something missing, and no answer to a request since all of them was out. Nothing in the ordinary
+// course of days, because a window is answered when it is out and leaves days later. Pure.
 
 import type { Window } from '../feeds/source.ts';
 import { intervalMsOf } from './coverage.ts';
@@ -32,7 +32,7 @@ export function missedWindows(
     .filter((window) => {
       if (window.endMs > toMs || source.request(window, window, nowMs) === null) return false;
       const state = stateOf(settings, states, window);
-      if (state.concludedMs >= outMs(settings, window)) return false;
+      if (state.askedMs >= outMs(settings, window)) return false;
       return missingNow(settings, state, window, nowMs).gaps.length > 0;
     });
 }

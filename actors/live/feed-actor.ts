@@ -206,7 +206,7 @@ function appendNext(policy: FeedPolicy, state: FeedState, nowMs: number): FeedSt
   const isLast = done + records.length >= of.records.length;
   const intervalMs = intervalMsOf(settings.market, settings.source.run);
   const asked = pending.appended + pending.unchanged;
-  const said = { retryAfterMs: waitOf(of.outcome), whole: of.whole };
+  const said = { retryAfterMs: waitOf(of.outcome), whole: of.whole, startedMs: pending.startedMs };
   const answer = { outcome: of.outcome.kind, records, ...said, asked };
   const settled = isLast
     ? settle(settings, before, choice, answer, nowMs, pending.draw)

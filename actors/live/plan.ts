@@ -25,14 +25,20 @@ import { horizon, publishedMs } from './publication.ts';
 export interface WindowState {
   readonly endMs: number;
   readonly coverage: Coverage;
-  /** Requests in a row that left something published missing, or failed. */
+  /** Answers in a row that left something published missing. */
   readonly attempts: number;
+  /** Requests in a row that settled nothing; apart, because a hole that stays makes many attempts. */
+  readonly failures: number;
   /** Not asked again before, for what was asked for and did not come; 0: at any time. */
   readonly notBeforeMs: number;
   /** The last request settled nothing: until `notBeforeMs` not even what is newly published is asked for. */
   readonly unsettled: boolean;
   /** When an answer last settled what there is: a response, no data, past retention; 0: never. */
   readonly concludedMs: number;
+  /** When the request of that answer left, ms; 0: never. */
+  readonly askedMs: number;
+  /** The same of the last such request for all of the window. */
+  readonly lookedMs: number;
   /** Corrections looked for so far. */
   readonly corrections: number;
   readonly outcome: OutcomeKind | null;
@@ -55,7 +61,7 @@ export interface Wanted {
   readonly windows: readonly Window[];
   /** False: asked even when nothing is missing. */
   readonly onlyMissing: boolean;
-  /** Answers before this do not count. */
+  /** Answers to requests before this do not count. */
   readonly sinceMs: number;
 }
 
@@ -73,9 +79,12 @@ export function newWindow(source: Source, market: MarketSpec, window: Window): W
     endMs: window.endMs,
     coverage,
     attempts: 0,
+    failures: 0,
     notBeforeMs: 0,
     unsettled: false,
     concludedMs: 0,
+    askedMs: 0,
+    lookedMs: 0,
     corrections: 0,
     outcome: null,
   };
@@ -183,21 +192,32 @@ function dueOf(
   const correction = source.correctionDays[state.corrections];
   if (!isFollowed && correction === undefined) return later(Number.POSITIVE_INFINITY);
   const published = nextPublished(settings, window, nowMs);
-  const span = gapSpan(missingNow(settings, state, window, nowMs).gaps);
-  if (span !== null && isFollowed) {
+  const correctionMs = correction === undefined ? null : window.endMs + correction * DAY_MS;
+  const isDue = correctionMs !== null && Math.max(correctionMs, state.notBeforeMs) <= nowMs;
+  const gap = gapSpan(missingNow(settings, state, window, nowMs).gaps);
+  const wantsGap = gap !== null && isFollowed;
+  // Of a window that was answered before, a hole does not put the correction off: all of it is asked for.
+  const isFirst = wantsGap && state.concludedMs === 0;
+  if (isDue && !isFirst && source.request(window, window, nowMs) !== null) {
+    return { ask: { window, span: window, why: 'correction' } };
+  }
+  if (wantsGap) {
     if (state.notBeforeMs > nowMs) {
       if (state.unsettled) return later(state.notBeforeMs);
-      const fresh = missingNow(settings, state, window, nowMs, state.concludedMs).gaps;
+      const fresh = missingNow(settings, state, window, nowMs, state.askedMs).gaps;
       if (fresh.length === 0) return later(Math.min(state.notBeforeMs, published));
     }
+    const span = askable(state, window, gap);
     if (source.request(window, span, nowMs) === null) return later(published);
     return { ask: { window, span, why: 'missing' } };
   }
-  if (correction === undefined) return later(published);
-  const atMs = Math.max(window.endMs + correction * DAY_MS, state.notBeforeMs);
-  if (atMs > nowMs) return later(Math.min(published, atMs));
-  if (source.request(window, window, nowMs) === null) return later(published);
-  return { ask: { window, span: window, why: 'correction' } };
+  if (correctionMs === null || isDue) return later(published);
+  return later(Math.min(published, Math.max(correctionMs, state.notBeforeMs)));
+}
+
+/** What is packed can only be held against an answer for all of it. */
+function askable({ coverage }: WindowState, window: Window, gap: Span): Span {
+  return coverage.packed === null ? gap : window;
 }
 
 /** Null: nothing more is wanted of it. */
@@ -211,10 +231,13 @@ function wantedOf(
   if (isDone(settings, state, window, wanted, nowMs)) return null;
   if (state.notBeforeMs > nowMs) return { waitUntilMs: state.notBeforeMs };
   const gap = gapSpan(missingNow(settings, state, window, nowMs).gaps);
-  // What is packed can only be held against an answer for all of it.
-  const isPart = wanted.onlyMissing && gap !== null && state.coverage.packed === null;
-  const span = isPart ? gap : window;
+  const span = wanted.onlyMissing && gap !== null ? askable(state, window, gap) : window;
   return { ask: { window, span, why: 'backfill' } };
+}
+
+/** Whether an answer to what was asked since then settled it: for all of the window, or for what it lacks. */
+export function isAnswered({ askedMs, lookedMs }: WindowState, { onlyMissing, sinceMs }: Wanted): boolean {
+  return (onlyMissing ? askedMs : lookedMs) >= sinceMs;
 }
 
 /** Whether a backfill has had its answer on a window: whole already, or settled since it was wanted. */
@@ -222,11 +245,11 @@ export function isDone(
   settings: FeedSettings,
   state: WindowState,
   window: Window,
-  { onlyMissing, sinceMs }: Wanted,
+  wanted: Wanted,
   nowMs: number,
 ): boolean {
-  if (state.concludedMs >= sinceMs) return true;
+  if (isAnswered(state, wanted)) return true;
   if (settings.source.request(window, window, nowMs) === null) return true;
-  if (!onlyMissing) return false;
+  if (!wanted.onlyMissing) return false;
   return missingNow(settings, state, window, nowMs).gaps.length === 0;
 }

@@ -24,6 +24,8 @@ export interface Answer {
   readonly retryAfterMs: number | null;
   /** All that was asked for came: every page, none in doubt. */
   readonly whole: boolean;
+  /** When the request left: what came due or was wanted later, it did not ask for. */
+  readonly startedMs: number;
   /** Records of earlier parts of this answer that the window asks for. */
   readonly asked: number;
 }
@@ -46,22 +48,26 @@ export function settle(
   const merged = merge(before.coverage, window, intervalMsOf(market, source.run), answer.records, source.run);
   const asked = answer.asked + merged.fresh.length + merged.unchanged;
   const settles = SETTLING.has(answer.outcome) && answer.whole && (asked > 0 || merged.unasked === 0);
-  // A whole answer makes up for all that were due by then, however it came to be asked for.
+  // A whole answer makes up for all corrections due by its request, however it came to be asked for.
   const isWhole = span.startMs <= window.startMs && span.endMs >= window.endMs;
-  const passed = source.correctionDays.filter((days) => window.endMs + days * DAY_MS <= nowMs).length;
+  const isDue = (days: number): boolean => window.endMs + days * DAY_MS <= answer.startedMs;
+  const passed = source.correctionDays.filter(isDue).length;
   const taken: WindowState = {
     ...before,
     coverage: merged.coverage,
     outcome: answer.outcome,
     concludedMs: settles ? nowMs : before.concludedMs,
+    askedMs: settles ? answer.startedMs : before.askedMs,
+    lookedMs: isWhole && settles ? answer.startedMs : before.lookedMs,
     corrections: isWhole && settles ? passed : before.corrections,
   };
   const { expected, present } = missingNow(settings, taken, window, nowMs);
   const stillMissing = expected - present;
   const isOpen = stillMissing > 0 || !settles;
-  const attempts = isOpen ? before.attempts + 1 : 0;
-  const pauseMs = backoffMs(retry, before.attempts, draw);
+  const attempts = settles ? (isOpen ? before.attempts + 1 : 0) : before.attempts;
+  const failures = settles ? 0 : before.failures + 1;
+  const pauseMs = backoffMs(retry, settles ? before.attempts : before.failures, draw);
   const hole = settles && asked > 0 && source.publication.kind !== 'lag' ? HOLE_MS : 0;
   const notBeforeMs = isOpen ? nowMs + Math.max(pauseMs, hole, answer.retryAfterMs ?? 0) : 0;
-  return { state: { ...taken, attempts, notBeforeMs, unsettled: !settles }, merged, stillMissing };
+  return { state: { ...taken, attempts, failures, notBeforeMs, unsettled: !settles }, merged, stillMissing };
 }

@@ -64,8 +64,8 @@ function corrected({ source }: FeedSettings, { corrections }: WindowState): bool
 }
 
 /** Its last answer left nothing missing that was out by then: cheap to ask, and seldom wrong. */
-function seemsWhole({ attempts, concludedMs }: WindowState): boolean {
-  return attempts === 0 && concludedMs > 0;
+function seemsWhole({ attempts, failures, concludedMs }: WindowState): boolean {
+  return attempts === 0 && failures === 0 && concludedMs > 0;
 }
 
 function isWhole({ packed: of }: Coverage): boolean {

@@ -5,7 +5,7 @@
 import { DAY_MS } from '../../actors/domain/time.ts';
 import type { Correction } from '../../actors/feeds/feed.ts';
 import type { FeedSettings, States, Wanted } from '../../actors/live/plan.ts';
-import { isDone, stateOf } from '../../actors/live/plan.ts';
+import { isAnswered, isDone, stateOf } from '../../actors/live/plan.ts';
 import { daysBetween } from '../../actors/live/publication.ts';
 
 export const BACKFILL_DAYS_MAX = 1_500;
@@ -89,8 +89,8 @@ export function progressOf(wanted: Wanted, settings: FeedSettings, states: State
     isDone(settings, stateOf(settings, states, window), window, wanted, nowMs),
   );
   const outOfReach = done.filter((window) => {
-    const { concludedMs } = stateOf(settings, states, window);
-    return concludedMs < wanted.sinceMs && settings.source.request(window, window, nowMs) === null;
+    const state = stateOf(settings, states, window);
+    return !isAnswered(state, wanted) && settings.source.request(window, window, nowMs) === null;
   });
   return { windows: wanted.windows.length, done: done.length, outOfReach: outOfReach.length };
 }

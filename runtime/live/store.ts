@@ -48,6 +48,9 @@ interface StoredWindow extends Omit<WindowState, 'coverage'> {
   readonly coverage: StoredCoverage;
 }
 
+/** Of windows that were remembered before these were. */
+const ADDED = { failures: 0, askedMs: 0, lookedMs: 0 };
+
 /** `path` is `<connector>/<feed>` everywhere below. */
 export function windowChange(path: string, id: string, state: WindowState | null): StateChange {
   if (state === null) return { key: `window:${path}:${id}`, value: null };
@@ -58,7 +61,7 @@ export function windowChange(path: string, id: string, state: WindowState | null
 export function readWindows(stored: Stored, path: string): Map<string, WindowState> {
   const windows = new Map<string, WindowState>();
   for (const [id, { coverage, ...state }] of below<StoredWindow>(stored, `window:${path}:`)) {
-    windows.set(id, { ...state, coverage: readCoverage(coverage) });
+    windows.set(id, { ...ADDED, ...state, coverage: readCoverage(coverage) });
   }
   return windows;
 }

@@ -10,6 +10,7 @@ import { miso } from '../../../../actors/feeds/miso.ts';
 import {
   type Choice,
   type FeedSettings,
+  isDone,
   nextAsk,
   stateOf,
   type WindowState,
@@ -50,7 +51,7 @@ function records(date: string, hours: number): RawRecord[] {
 const answer = { outcome: 'response' as const, retryAfterMs: null, whole: true, asked: 0 };
 const of = (asked: Choice, got: RawRecord[], nowMs: number, before?: WindowState) => {
   const state = before ?? stateOf(settings, new Map(), asked.window);
-  return settle(settings, state, asked, { ...answer, records: got }, nowMs, 0);
+  return settle(settings, state, asked, { ...answer, records: got, startedMs: nowMs }, nowMs, 0);
 };
 
 test('a file of another day settles nothing, and counts as no look for corrections', () => {
@@ -66,7 +67,7 @@ test('a file of another day settles nothing, and counts as no look for correctio
 
 test('the last part of an answer may hold nothing that was asked for', () => {
   const asked = choice('2026-10-02');
-  const parts = { ...answer, asked: 24, records: records('2026-10-01', 1) };
+  const parts = { ...answer, asked: 24, startedMs: 0, records: records('2026-10-01', 1) };
   const state = stateOf(settings, new Map(), asked.window);
   expect(settle(settings, state, asked, parts, asked.window.endMs, 0).state.unsettled).toBe(false);
 });
@@ -100,4 +101,89 @@ test('a correction that came due during a long downtime is looked for once, and 
     of({ ...first, why: 'correction' }, records('2026-10-02', 24), nowMs, known).state,
   );
   expect('ask' in nextAsk(settings, states, [], nowMs)).toBe(false);
+});
+
+const exchange = sources.find((each) => each.name === 'miso.exchange-rt5-prelim');
+if (exchange === undefined) throw new Error('no source');
+const five: FeedSettings = { ...settings, source: exchange };
+const FIVE = HOUR / 12;
+
+/** The day of five minutes each, and its prices from one slot to another. */
+function fiveMinutes(date: string) {
+  const { window } = choice(date);
+  const prices = (from: number, to: number): RawRecord[] =>
+    Array.from({ length: to - from }, (_, n) => {
+      const at = (window.startMs + (from + n) * FIVE) * 1_000;
+      const interval = { interval_start: at, interval_end: at + FIVE * 1_000 };
+      return rawRecord({ run: 'RT5_EXPOST', delivery_location: 'A', ...interval, values: { LMP: '1' } });
+    });
+  const ask = (from: number, to: number): Choice => {
+    const span = { startMs: window.startMs + from * FIVE, endMs: window.startMs + to * FIVE };
+    return { window, span, why: 'missing' };
+  };
+  const settled = (before: WindowState, asked: Choice, got: RawRecord[], startedMs: number, tookMs = 0) =>
+    settle(five, before, asked, { ...answer, records: got, startedMs }, startedMs + tookMs, 0).state;
+  return { window, prices, ask, settled, fresh: stateOf(five, new Map(), window) };
+}
+
+test('an answer to a part of a window is no answer to whoever wants all of it', () => {
+  const { window, prices, ask, settled, fresh } = fiveMinutes('2026-10-01');
+  const nowMs = window.endMs + HOUR;
+  const first = settled(fresh, ask(0, 288), prices(1, 288), nowMs - 1);
+  const part = settled(first, ask(0, 1), [], nowMs + 1);
+  const job = { job: 'a', windows: [window], sinceMs: nowMs };
+  expect(isDone(five, part, window, { ...job, onlyMissing: false }, nowMs + 1)).toBe(false);
+  expect(isDone(five, part, window, { ...job, onlyMissing: true }, nowMs + 1)).toBe(true);
+  const whole = settled(part, ask(0, 288), prices(1, 288), nowMs + 2);
+  expect(isDone(five, whole, window, { ...job, onlyMissing: false }, nowMs + 2)).toBe(true);
+});
+
+test('a correction that is due asks for all of a followed day, whatever hole it has', () => {
+  const { window, prices, ask, settled, fresh } = fiveMinutes('2026-10-01');
+  const known = settled(fresh, ask(0, 288), prices(1, 288), window.endMs);
+  const nowMs = window.endMs + DAY;
+  const states = new Map([[window.id, known]]);
+  for (const date of ['2026-10-02', '2026-10-03']) {
+    const other = fiveMinutes(date);
+    const got = other.prices(0, 288);
+    states.set(other.window.id, other.settled(other.fresh, other.ask(0, 288), got, other.window.startMs));
+  }
+  expect(nextAsk(five, states, [], nowMs)).toEqual({ ask: { window, span: window, why: 'correction' } });
+  states.delete(window.id);
+  expect(nextAsk(five, states, [], nowMs)).toEqual({ ask: ask(0, 288) });
+});
+
+test('an answer to what was asked before a job was made does not count for it', () => {
+  const { window, prices, ask, settled, fresh } = fiveMinutes('2026-10-01');
+  const nowMs = window.endMs + HOUR;
+  const state = settled(fresh, ask(0, 288), prices(1, 288), nowMs - 5_000, 10_000);
+  const job = { job: 'a', windows: [window], sinceMs: nowMs };
+  for (const onlyMissing of [false, true]) {
+    expect(isDone(five, state, window, { ...job, onlyMissing }, nowMs + 5_000)).toBe(false);
+  }
+});
+
+test('what came due or out between a request and its answer was not looked for', () => {
+  const { window, prices, ask, settled, fresh } = fiveMinutes('2026-10-01');
+  const dueMs = window.endMs + DAY;
+  expect(settled(fresh, ask(0, 288), prices(0, 288), dueMs - 5_000, 10_000).corrections).toBe(0);
+  const nowMs = window.startMs + 10 * FIVE + 10 * 60_000;
+  const late = settled(fresh, ask(0, 9), prices(1, 9), nowMs - 5_000, 10_000);
+  const next = nextAsk({ ...five, daysBack: 0 }, new Map([[window.id, late]]), [], nowMs + 5_000);
+  expect(next).toEqual({ ask: ask(0, 10) });
+});
+
+test('one failure holds up what is newly published for the first pause, however old a hole is', () => {
+  const { window, prices, ask, settled, fresh } = fiveMinutes('2026-10-01');
+  let state = fresh;
+  let nowMs = window.startMs;
+  for (let n = 1; n <= 72; n += 1) {
+    nowMs = window.startMs + n * FIVE + 10 * 60_000;
+    state = settled(state, ask(0, n), n === 1 ? [] : prices(n - 1, n), nowMs);
+  }
+  expect(state.notBeforeMs).toBe(nowMs + HOUR);
+  const failed = { ...answer, outcome: 'failed' as const, whole: false, records: [], startedMs: nowMs };
+  const once = settle(five, state, ask(0, 73), failed, nowMs, 0).state;
+  expect(once.notBeforeMs).toBe(nowMs + 60_000);
+  expect(settle(five, once, ask(0, 73), failed, nowMs, 0).state.notBeforeMs).toBe(nowMs + 120_000);
 });

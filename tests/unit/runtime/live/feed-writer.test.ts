@@ -11,9 +11,12 @@ const window: WindowState = {
   endMs: 0,
   coverage: emptyCoverage(24),
   attempts: 0,
+  failures: 0,
   notBeforeMs: 0,
   unsettled: false,
   concludedMs: 0,
+  askedMs: 0,
+  lookedMs: 0,
   corrections: 0,
   outcome: null,
 };
