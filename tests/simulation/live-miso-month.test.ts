@@ -17,9 +17,10 @@ import { temporaryDirs } from '../support/temporary.ts';
 import { closes, goldDifferences, goldOf, PARTITIONS } from './live-gold.ts';
 import {
   DAY,
-  disturbed,
+  Disturbance,
   drawn,
   FAULTS,
+  type Fault,
   HOUR,
   type Interval,
   judge,
@@ -188,12 +189,12 @@ function staleCache(draw: () => number): (url: URL, whole: Answer) => Answer {
   };
 }
 
-const MISO_FAULTS = [
+const MISO_FAULTS: Readonly<Record<string, Fault>> = {
   ...FAULTS,
-  (): Answer => ({ status: 429, headers: { 'retry-after': '30' }, body: new Uint8Array() }),
-  (): Answer => ({ status: 429, headers: {}, body: new Uint8Array() }),
-  (): Answer => ({ status: 500, headers: {}, body: new Uint8Array() }),
-];
+  retryAfter: () => ({ status: 429, headers: { 'retry-after': '30' }, body: new Uint8Array() }),
+  throttled: () => ({ status: 429, headers: {}, body: new Uint8Array() }),
+  error: () => ({ status: 500, headers: {}, body: new Uint8Array() }),
+};
 
 /** Until when the operator has it to give. */
 function keptUntil(run: Run, startMs: number): number {
@@ -240,13 +241,14 @@ test('a month of MISO with every fault ends whole', async () => {
   for (const spec of topicSpecs(['CAISO', 'MISO'], PARTITIONS, DAY)) store.topics.set(spec.name, spec);
   const market = new MisoMarket({ nodes: NODES, versions });
   const stale = staleCache(world.draw);
+  const disturbance = new Disturbance(world.draw, MISO_FAULTS);
   const of: LiveWorld = {
     world,
     store,
     dir: temporaryDirs('carbon-miso')(),
     registry: { markets, sources, findFeed },
     answer: (url, nowMs, headers) =>
-      disturbed(stale(url, market.answer(url, nowMs, headers)), world.draw, MISO_FAULTS),
+      disturbance.of(stale(url, market.answer(url, nowMs, headers)), url, nowMs),
   };
   const processes = await follow(of);
   for (const [host, asked] of market.asked) {
@@ -254,6 +256,7 @@ test('a month of MISO with every fault ends whole', async () => {
     expect([host, Math.min(...gaps) >= RATE_MS]).toEqual([host, true]);
   }
   expect(market.unkeyed).toBe(0);
+  expect(disturbance.unmet).toEqual([]);
 
   const gold = await goldOf(of);
   expect(await goldDifferences(gold, store, ['MISO'])).toEqual([]);

@@ -3,7 +3,7 @@
 // once in each version, the last one in gold; or listed by name; and never both.
 
 import { expect } from 'bun:test';
-import { FetchFault } from '../../runtime/live/fetch.ts';
+import { FetchFault, type FetchFaultCode } from '../../runtime/live/fetch-fault.ts';
 import type { ConnectorPlan } from '../../runtime/live/settings.ts';
 import { completenessView } from '../../runtime/live/views.ts';
 import type { Answer, Version } from '../support/operators/oasis.ts';
@@ -18,26 +18,59 @@ export const DAY = 24 * HOUR;
 export const drawn = (...words: readonly (string | number)[]): number => Bun.hash.xxHash32(words.join('|'));
 
 const BOMB = zipOf({ 'a.csv': new Uint8Array(20_000_000) });
-type Fault = (whole: Answer) => Answer | FetchFault;
+/** What becomes of a right answer; the answer itself: nothing, this time. */
+export type Fault = (whole: Answer, url: URL, nowMs: number) => Answer | FetchFault;
+
+const fault = (code: FetchFaultCode, message: string) => () => new FetchFault(message, code);
 
 /** What any server may do, and what stands between. */
-export const FAULTS: readonly Fault[] = [
-  (whole) => ({ ...whole, body: whole.body.subarray(0, Math.floor(whole.body.length / 2)) }),
-  (whole) => ({ ...whole, body: BOMB }),
-  () => ({
+export const FAULTS: Readonly<Record<string, Fault>> = {
+  truncated: (whole) => ({ ...whole, body: whole.body.subarray(0, Math.floor(whole.body.length / 2)) }),
+  bomb: (whole) => ({ ...whole, body: BOMB }),
+  wrongType: () => ({
     status: 200,
     headers: { 'content-type': 'text/html' },
     body: new TextEncoder().encode('<html>'),
   }),
-  () => new FetchFault('the connection was reset', 'network'),
-  () => new FetchFault('no whole answer in 120000 ms', 'timeout'),
-  () => ({ status: 503, headers: { 'retry-after': '60' }, body: new Uint8Array() }),
-];
+  reset: fault('network', 'the connection was reset in the middle of the body'),
+  drip: fault('timeout', 'no whole answer in 120000 ms'),
+  tooLarge: fault('too_large', 'the answer is larger than the bound'),
+  certificate: fault('certificate', 'the certificate is refused: it has expired'),
+  redirectPrivate: fault('refused_address', 'it redirects to 10.0.0.1, which is no public address'),
+  redirectHost: fault('refused_host', 'it redirects to a host that is not on the list'),
+  unavailable: () => ({ status: 503, headers: { 'retry-after': '60' }, body: new Uint8Array() }),
+};
 
-/** One answer in six meets one of these. */
-export function disturbed(whole: Answer, draw: () => number, faults: readonly Fault[]): Answer | FetchFault {
-  if (draw() > 1 / 6) return whole;
-  return faults[Math.floor(draw() * faults.length)]?.(whole) ?? whole;
+/** One answer in six meets one of these; how often each did is counted. */
+export class Disturbance {
+  readonly #draw: () => number;
+  readonly #faults: readonly (readonly [string, Fault])[];
+  readonly #met: Map<string, number>;
+
+  constructor(draw: () => number, faults: Readonly<Record<string, Fault>>) {
+    this.#draw = draw;
+    this.#faults = Object.entries(faults);
+    this.#met = new Map(this.#faults.map(([name]) => [name, 0]));
+  }
+
+  get met(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#met);
+  }
+
+  /** Those of which nothing was seen. */
+  get unmet(): readonly string[] {
+    return [...this.#met].filter(([, times]) => times === 0).map(([name]) => name);
+  }
+
+  of(whole: Answer, url: URL, nowMs: number): Answer | FetchFault {
+    if (this.#draw() > 1 / 6) return whole;
+    const drawn = this.#faults[Math.floor(this.#draw() * this.#faults.length)];
+    if (drawn === undefined) return whole;
+    const [name, make] = drawn;
+    const answer = make(whole, url, nowMs);
+    if (answer !== whole) this.#met.set(name, (this.#met.get(name) ?? 0) + 1);
+    return answer;
+  }
 }
 
 /** As connectors.yaml would have it. */

@@ -21,6 +21,8 @@ export interface Version {
 export interface OasisBook {
   /** Versions in the order they come out; empty: this interval never gets a price. */
   versions(run: string, node: string, startMs: number): readonly Version[];
+  /** The answer to a request for a bulk download; absent: there is none. */
+  bulk?(url: URL, nowMs: number): Answer;
 }
 
 const MINUTES: Readonly<Record<string, number>> = { DAM: 60, HASP: 15, RTPD: 15, RTM: 5 };
@@ -66,6 +68,9 @@ export class Oasis {
       return throttlePage(this.throttled % 2 === 0 ? 200 : 429);
     }
     const of = url.searchParams;
+    if (url.pathname.endsWith('/GroupZip') && this.#book.bulk !== undefined) {
+      return this.#book.bulk(url, nowMs);
+    }
     const run = of.get('market_run_id') ?? '';
     const report = REPORTS.find((each) => each.query === of.get('queryname') && each.run === run);
     if (report === undefined || !url.pathname.endsWith('/SingleZip')) return oasisError(1001);
@@ -102,7 +107,7 @@ export class Oasis {
 }
 
 /** `20261101T07:00-0000` */
-function instant(text: string | null): number {
+export function instant(text: string | null): number {
   const [, year, month, day, hour, minute] =
     /^(\d{4})(\d{2})(\d{2})T(\d{2}):(\d{2})-0000$/.exec(text ?? '') ?? [];
   return Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute));
