@@ -30,11 +30,16 @@ export function missedWindows(
   return days
     .flatMap((day) => source.windows(day, nodes))
     .filter((window) => {
-      if (window.endMs > toMs || source.request(window, window, nowMs) === null) return false;
+      if (source.request(window, window, nowMs) === null) return false;
       const state = stateOf(settings, states, window);
       if (state.askedMs >= outMs(settings, window)) return false;
       return missingNow(settings, state, window, nowMs).gaps.length > 0;
     });
+}
+
+/** The operating days of windows in order of time, first and last; no day when there are none. */
+export function spanOf(windows: readonly Window[]): { readonly from: string; readonly to: string } {
+  return { from: windows[0]?.date ?? '', to: windows.at(-1)?.date ?? '' };
 }
 
 /** When the last interval of a window is out. */

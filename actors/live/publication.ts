@@ -2,7 +2,7 @@
 // looks at now: tomorrow's for what is published the day before, and so many days back.
 
 import type { MarketCalendar } from '../domain/operating-day.ts';
-import { HOUR_MS, MINUTE_MS } from '../domain/time.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../domain/time.ts';
 import type { Nodes, Publication, Source, Span, Window } from '../feeds/source.ts';
 
 /** When the interval [startMs, endMs) of a window can be asked for. */
@@ -39,6 +39,40 @@ export function horizon(
     day = calendar.dayOf(day.startMs - 1);
   }
   return windows;
+}
+
+/** A window that is out only days after its end is looked at on at least so many days. */
+const LOOKS_MIN = 3;
+/** Windows of a source begin at least once in so many days; of no change of the clock. */
+const SAMPLE_DAYS = 31;
+const SAMPLE_MS = Date.UTC(2026, 0, 5, 12);
+
+/**
+ * Operating days before today that a feed follows, so that each window is looked at after it is out. What is
+ * out by the day after its window is followed for `daysBack` days; what is out later is followed for so many
+ * from there on, and for at least LOOKS_MIN.
+ */
+export function followedDays(
+  source: Source,
+  calendar: MarketCalendar,
+  nodes: Nodes,
+  daysBack: number,
+): number {
+  const { publication } = source;
+  if (publication.kind === 'day_before') return daysBack;
+  const delayMs = publication.kind === 'lag' ? publication.minutes * MINUTE_MS : publication.hours * HOUR_MS;
+  const lateDays = Math.floor((longestMs(source, calendar, nodes) + delayMs) / DAY_MS) - 1;
+  return lateDays <= 0 ? daysBack : lateDays + Math.max(daysBack, LOOKS_MIN);
+}
+
+function longestMs(source: Source, calendar: MarketCalendar, nodes: Nodes): number {
+  let day = calendar.dayOf(SAMPLE_MS);
+  let longest = DAY_MS;
+  for (let n = 0; n < SAMPLE_DAYS; n += 1) {
+    for (const { startMs, endMs } of source.windows(day, nodes)) longest = Math.max(longest, endMs - startMs);
+    day = calendar.dayOf(day.endMs);
+  }
+  return longest;
 }
 
 /** The operating day of each date from first to last, at most `daysMax`; empty when a date is none. */

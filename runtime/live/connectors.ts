@@ -3,7 +3,6 @@
 
 import type { MarketSpec } from '../../actors/domain/market.ts';
 import type { Correction } from '../../actors/feeds/feed.ts';
-import { missedWindows } from '../../actors/live/catch-up.ts';
 import type { FeedSettings } from '../../actors/live/plan.ts';
 import { isGood, type Run } from '../../actors/live/run.ts';
 import { type Address, branch } from '../host.ts';
@@ -11,15 +10,8 @@ import type { Feeding, Intake } from '../intake.ts';
 import type { StateChange } from '../log/log.ts';
 import { writerOf } from '../raw-outputs.ts';
 import type { BackfillWish } from '../views.ts';
-import {
-  BACKFILL_DAYS_MAX,
-  type BackfillJob,
-  correctionJob,
-  isKnown,
-  type Progress,
-  progressOf,
-  wantedOf,
-} from './backfill.ts';
+import { CatchUp } from './absence.ts';
+import { type BackfillJob, correctionJob, isKnown, type Progress, progressOf, wantedOf } from './backfill.ts';
 import { Corrections } from './corrections.ts';
 import { LiveFeed } from './live-feed.ts';
 import type { RequestParts } from './request.ts';
@@ -50,10 +42,18 @@ export class Connectors {
   #jobs: readonly BackfillJob[] = [];
   #started = false;
   readonly #finishing = new Set<string>();
+  readonly #catchUp: CatchUp;
 
   constructor(parts: ConnectorsParts) {
     this.#parts = parts;
-    const { host, parent } = parts.intake;
+    const { host, parent, log, clock } = parts.intake;
+    this.#catchUp = new CatchUp({
+      log,
+      nowMs: () => clock.nowMs(),
+      running: (settings) => this.#running(settings),
+      begin: (wish, feed, beside) => this.#begin(wish, feed, beside),
+      event: (actor, cause, decision) => this.#event(actor, cause, decision),
+    });
     for (const plan of parts.plans) {
       const above: Address<never> = host.spawn({ ...branch, name: plan.name, parent });
       const feeds = plan.feeds.map((feed) => this.#feed(plan, feed, above));
@@ -80,6 +80,7 @@ export class Connectors {
     for (const feed of this.#feeds()) await feed.start();
     for (const each of this.all.flatMap(({ corrections }) => corrections)) await each.start();
     for (const job of jobs) if (job.status === 'running') this.#finish(job);
+    for (const feed of this.#feeds()) this.#catchUp.look(feed);
     this.#started = true;
   }
 
@@ -115,6 +116,7 @@ export class Connectors {
       if (enabled) feed.revive();
       feed.tell({ kind: 'enabled', enabled, nowMs });
     }
+    if (enabled) for (const each of connector.corrections) each.wake();
     this.#event(connector.plan.name, reason ?? 'asked for', enabled ? 'enabled' : 'disabled');
   }
 
@@ -143,19 +145,20 @@ export class Connectors {
   /** Null: no feed of a connector here follows such a run. */
   async backfill(wish: BackfillWish): Promise<BackfillJob | null> {
     const [feed] = this.feedsOf(wish);
-    if (feed === undefined) return null;
+    return feed === undefined ? null : await this.#begin(wish, feed, []);
+  }
+
+  /** `beside` is remembered with the job, both or neither. */
+  async #begin(
+    wish: BackfillWish,
+    { connector }: LiveFeed,
+    beside: readonly StateChange[],
+  ): Promise<BackfillJob> {
     const nowMs = this.#parts.intake.clock.nowMs();
     const id = crypto.randomUUID();
-    const { connector } = feed;
-    const job: BackfillJob = {
-      ...wish,
-      id,
-      connector,
-      status: 'running',
-      createdMs: nowMs,
-      updatedMs: nowMs,
-    };
-    await this.#keep(job);
+    const times = { createdMs: nowMs, updatedMs: nowMs };
+    const job: BackfillJob = { ...wish, id, connector, status: 'running', ...times };
+    await this.#keep(job, beside);
     this.#event(`${wish.market}:${wish.run}`, `backfill ${wish.from} to ${wish.to}`, `started as ${id}`);
     // All of it may be there already.
     this.#finish(job);
@@ -204,14 +207,14 @@ export class Connectors {
     for (const feed of jobs.flatMap((job) => this.feedsOf(job))) this.#tellWanted(feed);
   }
 
-  async #keep(job: BackfillJob): Promise<BackfillJob> {
+  async #keep(job: BackfillJob, besides: readonly StateChange[] = []): Promise<BackfillJob> {
     const { log, clock } = this.#parts.intake;
     const kept = { ...job, updatedMs: clock.nowMs() };
     const others = this.#jobs.filter((each) => each.id !== job.id);
     const beside = others.filter((each) => each.connector === job.connector);
     const over = beside.filter((each) => each.status !== 'running').slice(0, -FINISHED_JOBS_KEPT);
     const gone = over.map(({ id }) => ({ key: `backfill:${id}`, value: null }));
-    await log.append(writerOf(job.connector), [], [jobChange(kept), ...gone]);
+    await log.append(writerOf(job.connector), [], [jobChange(kept), ...gone, ...besides]);
     this.#jobs = [...others.filter((each) => !over.includes(each)), kept];
     for (const feed of this.feedsOf(job)) this.#tellWanted(feed);
     return kept;
@@ -246,10 +249,10 @@ export class Connectors {
       feed,
       parent,
       jobs: (settings) => this.#running(settings),
-      settled: (run, goodMs) => {
+      settled: (run) => {
         this.#parts.ran(market, run);
         for (const job of this.#running(made.settings)) this.#finish(job);
-        if (isGood(run) && goodMs > 0) this.#catchUp(made, goodMs);
+        if (isGood(run)) this.#catchUp.look(made);
       },
     });
     return made;
@@ -267,28 +270,6 @@ export class Connectors {
         (error: unknown) => this.#event(actor, String(error), 'backfill not noted as done'),
       )
       .finally(() => this.#finishing.delete(job.id));
-  }
-
-  /** What a feed missed while it could not ask, and follows no longer, is a backfill. */
-  #catchUp({ settings, state }: LiveFeed, goodMs: number): void {
-    const nowMs = this.#parts.intake.clock.nowMs();
-    const missed = missedWindows(settings, state.windows, goodMs, nowMs, BACKFILL_DAYS_MAX);
-    const [first] = missed;
-    const last = missed.at(-1);
-    if (first === undefined || last === undefined) return;
-    const wish = { from: first.date, to: last.date, onlyMissing: true };
-    if (this.#running(settings).some((job) => job.from <= wish.from && job.to >= wish.to)) return;
-    const { market } = settings.market;
-    const { run } = settings.source;
-    const since = new Date(goodMs).toISOString();
-    this.#event(
-      `${market}:${run}`,
-      `no good answer since ${since}`,
-      `${missed.length} windows are backfilled`,
-    );
-    this.backfill({ ...wish, market, run }).catch((error: unknown) =>
-      this.#event(`${market}:${run}`, String(error), 'the backfill is not started: see /completeness'),
-    );
   }
 
   #event(actor: string, cause: string, decision: string): void {

@@ -13,11 +13,13 @@ import { type RequestParts, request } from './request.ts';
 import type { ConnectorPlan, NoticePlan } from './settings.ts';
 import { type Notice, noticeChange, readNotices } from './store.ts';
 
-/** A switch that was turned is noticed by then, and a new day. */
+/** A new day is noticed by then. */
 const LOOK_MS = 600_000;
 
 export interface CorrectionsParts {
-  readonly intake: Intake;
+  readonly intake: Pick<Intake, 'clock' | 'draw' | 'record'> & {
+    readonly log: Pick<Intake['log'], 'writerState'>;
+  };
   readonly requests: Omit<RequestParts, 'connector'>;
   readonly connector: ConnectorPlan;
   readonly plan: NoticePlan;
@@ -33,6 +35,7 @@ export class Corrections implements Feeding {
   readonly #stop = new AbortController();
   #notices = new Map<string, Notice>();
   #phase: 'idle' | 'asking' = 'idle';
+  #begun = false;
   #said: string | null = null;
   #cancel: () => void = () => {};
 
@@ -52,6 +55,7 @@ export class Corrections implements Feeding {
   async start(): Promise<void> {
     const { intake, connector } = this.#parts;
     this.#notices = readNotices(await intake.log.writerState(writerOf(connector.name)), this.#key);
+    this.#begun = true;
     this.#look();
   }
 
@@ -65,13 +69,20 @@ export class Corrections implements Feeding {
     return `${this.#parts.connector.name}/${this.#parts.plan.name}`;
   }
 
+  /** Its connector was switched on. */
+  wake(): void {
+    if (this.#begun && this.#phase === 'idle') this.#look();
+  }
+
+  /** Switched off, it looks for nothing until it is woken. */
   #look(): void {
-    if (this.#stop.signal.aborted) return;
+    this.#cancel();
+    if (this.#stop.signal.aborted || !this.#parts.enabled()) return;
     const { clock } = this.#parts.intake;
     const nowMs = clock.nowMs();
     const days = this.#days(nowMs);
     const due = days.filter((day) => this.#dueMs(day) <= nowMs).at(0);
-    if (due !== undefined && this.#parts.enabled()) {
+    if (due !== undefined) {
       void this.#ask(due);
       return;
     }

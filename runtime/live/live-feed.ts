@@ -3,7 +3,6 @@
 
 import { marketCalendar } from '../../actors/domain/operating-day.ts';
 import { DAY_MS, HOUR_MS } from '../../actors/domain/time.ts';
-import { lastGoodMs } from '../../actors/live/catch-up.ts';
 import {
   type AppendEffect,
   type FeedEffect,
@@ -14,19 +13,21 @@ import {
 } from '../../actors/live/feed-actor.ts';
 import type { Choice, FeedSettings } from '../../actors/live/plan.ts';
 import { horizon } from '../../actors/live/publication.ts';
-import { isGood, type Run } from '../../actors/live/run.ts';
+import type { Run } from '../../actors/live/run.ts';
 import { addRestart, NO_RESTARTS, type RestartPolicy } from '../../actors/supervision.ts';
 import type { Address } from '../host.ts';
 import type { Feeding, Intake } from '../intake.ts';
 import { APPEND_MAX } from '../raw-outputs.ts';
 import type { EventKind } from '../views.ts';
+import { Absence } from './absence.ts';
 import { type BackfillJob, wantedOf } from './backfill.ts';
 import { FeedCalendar } from './feed-calendar.ts';
 import { FeedVoice } from './feed-voice.ts';
 import { FeedWriter } from './feed-writer.ts';
 import { type RequestParts, request } from './request.ts';
 import type { ConnectorPlan, FeedPlan } from './settings.ts';
-import { RUNS_KEPT, readLedger, readRuns, readWindows, type Stored } from './store.ts';
+import { RUNS_KEPT, readLedger, readRuns, type Stored } from './store.ts';
+import { readWindows } from './stored-window.ts';
 
 const AGAIN_MS = 1_000;
 /** Four bytes each. */
@@ -47,15 +48,16 @@ export interface LiveFeedParts {
   /** Backfills that are under way. */
   readonly jobs: (settings: FeedSettings) => readonly BackfillJob[];
   readonly enabled: () => boolean;
-  /** `goodMs`: its last good answer before this one; 0: none is known. */
-  readonly settled: (run: Run, goodMs: number) => void;
+  readonly settled: (run: Run) => void;
 }
 
 export class LiveFeed implements Feeding {
   readonly settings: FeedSettings;
+  readonly absence: Absence;
   readonly runs: Run[] = [];
   readonly #parts: LiveFeedParts;
-  readonly #key: string;
+  /** `<connector>/<feed>`. */
+  readonly key: string;
   readonly #stop = new AbortController();
   readonly #calendar: FeedCalendar;
   readonly #writer: FeedWriter;
@@ -65,18 +67,18 @@ export class LiveFeed implements Feeding {
   #crashes = NO_RESTARTS;
   #cancelWake: () => void = () => {};
   #broken: string | null = null;
-  #goodMs = 0;
   #appendFailures = 0;
 
   constructor(parts: LiveFeedParts) {
     const { connector, feed } = parts;
     this.#parts = parts;
-    this.#key = `${connector.name}/${feed.name}`;
+    this.key = `${connector.name}/${feed.name}`;
     const { retry, market } = connector;
     const { intake, writer } = parts;
-    this.#writer = new FeedWriter(intake, writer, this.#key, market.market, this.#stop.signal);
+    this.#writer = new FeedWriter(intake, writer, this.key, market.market, this.#stop.signal);
     const calendar = marketCalendar(market.zone);
     this.settings = { ...feed, market, calendar, retry };
+    this.absence = new Absence(this.settings);
     // What was not told is told with what comes next, or at the next start.
     this.#calendar = new FeedCalendar(intake, writer, this.settings, (cause) =>
       this.#event('note', cause, 'the calendar is told later', null),
@@ -85,7 +87,7 @@ export class LiveFeed implements Feeding {
   }
 
   get path(): string {
-    return `connectors/${this.#key}`;
+    return `connectors/${this.key}`;
   }
 
   get name(): string {
@@ -111,9 +113,10 @@ export class LiveFeed implements Feeding {
     const { log, clock } = this.#parts.intake;
     const stored = await log.writerState(this.#parts.writer);
     this.#calendar.restore(stored);
-    this.runs.splice(0, this.runs.length, ...readRuns(stored, this.#key));
+    this.runs.splice(0, this.runs.length, ...readRuns(stored, this.key));
     const initial = this.#initial(stored);
-    this.#goodMs = lastGoodMs(initial.windows.values());
+    this.absence.restore(stored, this.key, initial.windows.values());
+    this.#writer.restore(stored);
     this.#spawn(initial);
     const { source, calendar, nodes, daysBack } = this.settings;
     this.#calendar.look(initial.windows, horizon(source, calendar, nodes, daysBack, clock.nowMs()));
@@ -144,11 +147,11 @@ export class LiveFeed implements Feeding {
   }
 
   #initial(stored: Stored): FeedState {
-    const runs = readRuns(stored, this.#key);
+    const runs = readRuns(stored, this.key);
     return feedStart({
       enabled: this.#parts.enabled(),
-      windows: readWindows(stored, this.#key),
-      ledger: readLedger(stored, this.#key),
+      windows: readWindows(stored, this.key),
+      ledger: readLedger(stored, this.key),
       seq: (runs.at(-1)?.seq ?? -1) + 1,
       wanted: this.#parts.jobs(this.settings).map((job) => wantedOf(job, this.settings)),
     });
@@ -199,8 +202,7 @@ export class LiveFeed implements Feeding {
 
   /** The log may be away meanwhile. */
   #restartLater(): void {
-    const { clock } = this.#parts.intake;
-    clock.after(AGAIN_MS, () => {
+    this.#parts.intake.clock.after(AGAIN_MS, () => {
       if (!this.#stop.signal.aborted) this.start().catch(() => this.#restartLater());
     });
   }
@@ -226,7 +228,7 @@ export class LiveFeed implements Feeding {
     const often = this.#appendFailures % FAILURES_A_LINE === 0;
     if (often) this.#event('note', cause, `put on the log again each ${AGAIN_MS} ms`, null);
     this.#appendFailures += 1;
-    this.#after(AGAIN_MS, { kind: 'append-again' });
+    this.#parts.intake.clock.after(AGAIN_MS, () => this.tell({ kind: 'append-again' }));
   }
 
   /** What it asked for is told to nobody else, should it crash meanwhile. */
@@ -246,7 +248,8 @@ export class LiveFeed implements Feeding {
   #append(effect: AppendEffect): void {
     const { clock } = this.#parts.intake;
     const asker = this.#address;
-    this.#writer.append(effect).then(
+    const absentMs = this.absence.endedBy(effect, this.#state.windows, clock.nowMs());
+    this.#writer.append(effect, absentMs).then(
       () => {
         this.#appendFailures = 0;
         asker?.tell({ kind: 'appended', nowMs: clock.nowMs() });
@@ -270,21 +273,15 @@ export class LiveFeed implements Feeding {
     this.tell({ kind: 'tick', nowMs: this.#parts.intake.clock.nowMs() });
   }
 
-  #after(delayMs: number, message: FeedMessage): void {
-    this.#parts.intake.clock.after(delayMs, () => this.tell(message));
-  }
-
   #settledRun(run: Run, choice: Choice): void {
     this.runs.push(run);
     if (this.runs.length > RUNS_KEPT) this.runs.splice(0, this.runs.length - RUNS_KEPT);
-    const { clock } = this.#parts.intake;
-    for (const told of this.#voice.hear(run, this.#state.breaker, clock.nowMs())) {
+    for (const told of this.#voice.hear(run, this.#state.breaker, this.#parts.intake.clock.nowMs())) {
       this.#event(told.kind, told.cause, told.decision, null);
     }
     this.#calendar.look(this.#state.windows, [choice.window]);
-    const goodMs = this.#goodMs;
-    if (isGood(run)) this.#goodMs = run.endedMs;
-    this.#parts.settled(run, goodMs);
+    this.absence.answered(run);
+    this.#parts.settled(run);
   }
 
   #event(

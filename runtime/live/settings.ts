@@ -2,9 +2,11 @@
 // does not fit is said by its key, all at once.
 
 import type { MarketSpec } from '../../actors/domain/market.ts';
+import { marketCalendar } from '../../actors/domain/operating-day.ts';
 import type { Feed, Response } from '../../actors/feeds/feed.ts';
 import type { Ask, Nodes, Notices, Source } from '../../actors/feeds/source.ts';
 import type { BreakerPolicy } from '../../actors/live/breaker.ts';
+import { followedDays } from '../../actors/live/publication.ts';
 import type { BackoffPolicy } from '../../actors/supervision.ts';
 import type { ConnectorsFile } from '../../configs/schema-connectors.ts';
 import type { Finding } from '../../configs/yaml.ts';
@@ -23,6 +25,7 @@ export interface FeedPlan {
   readonly name: string;
   readonly source: Source;
   readonly nodes: Nodes;
+  /** Operating days before today that are followed: `days_back`, and more for what is published late. */
   readonly daysBack: number;
 }
 
@@ -107,7 +110,8 @@ function planOf(
       wrong(`.live.${feed}.source`, `no '${called}'; known are ${known.map((each) => each.name).join(', ')}`);
       continue;
     }
-    feeds.push({ name: feed, source, nodes, daysBack: days_back });
+    const calendar = marketCalendar(market.zone);
+    feeds.push({ name: feed, source, nodes, daysBack: followedDays(source, calendar, nodes, days_back) });
   }
   for (const { name: feed, source, nodes } of feeds) {
     const base = sampleOf(source, nodes)?.base ?? null;

@@ -1,10 +1,9 @@
-// What a connector remembers on the log, in its writer's state: windows, the running total of rows, the
-// history, who is switched off, and backfills. Keys are short paths; values are JSON.
+// What a connector remembers on the log, in its writer's state, besides its windows (stored-window.ts): the
+// running total of rows, the history, who is switched off, absences and backfills. Keys are short paths,
+// values JSON. `path` is `<connector>/<feed>` everywhere below.
 
 import type { Cursor } from '../../actors/connector.ts';
-import { readCoverage, type StoredCoverage, storeCoverage } from '../../actors/live/coverage.ts';
 import type { Ledger } from '../../actors/live/pending.ts';
-import type { WindowState } from '../../actors/live/plan.ts';
 import type { Run } from '../../actors/live/run.ts';
 import type { StateChange } from '../log/log.ts';
 import { cursorKey } from '../raw-outputs.ts';
@@ -44,28 +43,6 @@ function* below<T>(stored: Stored, prefix: string): Iterable<readonly [rest: str
   }
 }
 
-interface StoredWindow extends Omit<WindowState, 'coverage'> {
-  readonly coverage: StoredCoverage;
-}
-
-/** Of windows that were remembered before these were. */
-const ADDED = { failures: 0, askedMs: 0, lookedMs: 0 };
-
-/** `path` is `<connector>/<feed>` everywhere below. */
-export function windowChange(path: string, id: string, state: WindowState | null): StateChange {
-  if (state === null) return { key: `window:${path}:${id}`, value: null };
-  const stored: StoredWindow = { ...state, coverage: storeCoverage(state.coverage) };
-  return change(`window:${path}:${id}`, stored);
-}
-
-export function readWindows(stored: Stored, path: string): Map<string, WindowState> {
-  const windows = new Map<string, WindowState>();
-  for (const [id, { coverage, ...state }] of below<StoredWindow>(stored, `window:${path}:`)) {
-    windows.set(id, { ...ADDED, ...state, coverage: readCoverage(coverage) });
-  }
-  return windows;
-}
-
 /** One running total a feed, of the shape that conservation reads of every response. */
 export function ledgerChange(path: string, ledger: Ledger): StateChange {
   const { rowsRead, rowsUsed, rowsRefused, appended } = ledger;
@@ -90,6 +67,15 @@ export function readLedger(stored: Stored, path: string): Ledger {
     rowsRefused: cursor?.rowsRefused ?? 0,
     appended: cursor?.done ?? 0,
   };
+}
+
+/** The last good answer before an absence that no backfill makes up for yet; null: there is none. */
+export function absenceChange(path: string, sinceMs: number | null): StateChange {
+  return sinceMs === null ? { key: `absence:${path}`, value: null } : change(`absence:${path}`, sinceMs);
+}
+
+export function readAbsence(stored: Stored, path: string): number | null {
+  return read<number>(stored, `absence:${path}`);
 }
 
 export function runChange(path: string, run: Run): StateChange {

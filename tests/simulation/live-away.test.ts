@@ -96,6 +96,23 @@ test('a process that was gone', async () => {
   expect(state.asked.get('20261019') ?? 0).toBeLessThanOrEqual(1);
 }, 60_000);
 
+test('a process that was gone, and again before its backfill was on the log', async () => {
+  const { world, of, run } = market();
+  const before = await liveProcess(of, [RTPD]);
+  await run(2);
+  before.vanish();
+  await run(AWAY_DAYS);
+  const short = await liveProcess(of, [RTPD]);
+  const isFound = () => short.events.some(({ cause }) => cause.startsWith('no good answer since'));
+  while (!isFound() && (await world.step()));
+  short.vanish();
+  expect(short.connectors.jobs()).toEqual([]);
+  const after = await liveProcess(of, [RTPD]);
+  await run(1);
+  expect(after.connectors.jobs().map(({ status }) => status)).toEqual(['done']);
+  expect(whole(summaries(after, world.clock.nowMs()))).toBe(true);
+}, 60_000);
+
 test('an operator that was down', async () => {
   const { world, of, run, state } = market();
   const process = await liveProcess(of, [RTPD]);
