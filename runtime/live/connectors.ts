@@ -121,10 +121,11 @@ export class Connectors {
   }
 
   /** False: it is disabled. */
-  fetchNow({ plan, feeds, state }: Connector): boolean {
+  fetchNow({ plan, feeds, corrections, state }: Connector): boolean {
     if (!state.enabled) return false;
     const nowMs = this.#parts.intake.clock.nowMs();
     for (const feed of feeds) feed.tell({ kind: 'fetch-now', nowMs });
+    for (const each of corrections) each.fetchNow();
     this.#event(plan.name, 'asked for', 'every feed looks now');
     return true;
   }
@@ -189,20 +190,24 @@ export class Connectors {
   }
 
   #corrections(plan: ConnectorPlan, of: NoticePlan): Corrections {
-    const apply = (found: readonly Correction[], change: StateChange) =>
-      this.#correct(plan.name, found, change);
+    const apply = (found: readonly Correction[], changes: readonly StateChange[]) =>
+      this.#correct(plan.name, found, changes);
     return new Corrections({ ...this.#common(plan), plan: of, apply });
   }
 
   /** A backfill for each run and day that was priced anew, of those that are on the log. */
-  async #correct(connector: string, found: readonly Correction[], change: StateChange): Promise<void> {
+  async #correct(
+    connector: string,
+    found: readonly Correction[],
+    changes: readonly StateChange[],
+  ): Promise<void> {
     const { log, clock } = this.#parts.intake;
     const jobs = found
       .filter((each) =>
         this.feedsOf(each).some((feed) => isKnown(feed.settings, feed.state.windows, each.date)),
       )
       .map((each) => correctionJob(each, connector, clock.nowMs()));
-    await log.append(writerOf(connector), [], [change, ...jobs.map(jobChange)]);
+    await log.append(writerOf(connector), [], [...changes, ...jobs.map(jobChange)]);
     this.#jobs = [...this.#jobs, ...jobs];
     for (const feed of jobs.flatMap((job) => this.feedsOf(job))) this.#tellWanted(feed);
   }

@@ -5,37 +5,44 @@
 import type { OperatingDay } from '../../actors/domain/operating-day.ts';
 import { marketCalendar } from '../../actors/domain/operating-day.ts';
 import type { Correction } from '../../actors/feeds/feed.ts';
-import { backoffMs } from '../../actors/supervision.ts';
+import { asking, type Breaker, CLOSED, failed, opensMs, succeeded } from '../../actors/live/breaker.ts';
+import { type Fetched, runOf } from '../../actors/live/pending.ts';
+import type { Choice } from '../../actors/live/plan.ts';
+import type { Run } from '../../actors/live/run.ts';
+import { backoffMs, spread } from '../../actors/supervision.ts';
 import type { Feeding, Intake } from '../intake.ts';
 import type { StateChange } from '../log/log.ts';
 import { writerOf } from '../raw-outputs.ts';
 import { type RequestParts, request } from './request.ts';
 import type { ConnectorPlan, NoticePlan } from './settings.ts';
-import { type Notice, noticeChange, readNotices } from './store.ts';
+import { type Notice, noticeChange, RUNS_KEPT, readNotices, readRuns, runChange } from './store.ts';
 
 /** A new day is noticed by then. */
 const LOOK_MS = 600_000;
 
 export interface CorrectionsParts {
   readonly intake: Pick<Intake, 'clock' | 'draw' | 'record'> & {
-    readonly log: Pick<Intake['log'], 'writerState'>;
+    readonly log: Pick<Intake['log'], 'append' | 'writerState'>;
   };
   readonly requests: Omit<RequestParts, 'connector'>;
   readonly connector: ConnectorPlan;
   readonly plan: NoticePlan;
   readonly enabled: () => boolean;
-  /** Acts on what is new, and keeps the change, both or neither. */
-  readonly apply: (found: readonly Correction[], change: StateChange) => Promise<void>;
+  /** Acts on what is new, and keeps the changes, both or neither. */
+  readonly apply: (found: readonly Correction[], changes: readonly StateChange[]) => Promise<void>;
 }
 
 const NEW: Notice = { askedMs: 0, attempts: 0, notBeforeMs: 0, applied: [] };
 
 export class Corrections implements Feeding {
+  /** Its history, as a feed has one; the oldest first. */
+  readonly runs: Run[] = [];
   readonly #parts: CorrectionsParts;
   readonly #stop = new AbortController();
   #notices = new Map<string, Notice>();
   #phase: 'idle' | 'asking' = 'idle';
   #begun = false;
+  #breaker: Breaker = CLOSED;
   #said: string | null = null;
   #cancel: () => void = () => {};
 
@@ -51,10 +58,16 @@ export class Corrections implements Feeding {
     return { phase: this.#phase };
   }
 
+  get breaker(): Breaker {
+    return this.#breaker;
+  }
+
   /** Reads what the log remembers and begins; after the feeds, which say what is known of a day. */
   async start(): Promise<void> {
     const { intake, connector } = this.#parts;
-    this.#notices = readNotices(await intake.log.writerState(writerOf(connector.name)), this.#key);
+    const stored = await intake.log.writerState(writerOf(connector.name));
+    this.#notices = readNotices(stored, this.#key);
+    this.runs.push(...readRuns(stored, this.#key));
     this.#begun = true;
     this.#look();
   }
@@ -74,12 +87,24 @@ export class Corrections implements Feeding {
     if (this.#begun && this.#phase === 'idle') this.#look();
   }
 
+  /** Pauses and an open circuit are passed over once. */
+  fetchNow(): void {
+    if (this.#phase === 'idle') this.#breaker = CLOSED;
+    for (const [date, each] of this.#notices) this.#notices.set(date, { ...each, notBeforeMs: 0 });
+    this.wake();
+  }
+
   /** Switched off, it looks for nothing until it is woken. */
   #look(): void {
     this.#cancel();
     if (this.#stop.signal.aborted || !this.#parts.enabled()) return;
     const { clock } = this.#parts.intake;
     const nowMs = clock.nowMs();
+    const opens = opensMs(this.#breaker);
+    if (opens > nowMs) {
+      this.#cancel = clock.after(opens - nowMs, () => this.#look());
+      return;
+    }
     const days = this.#days(nowMs);
     const due = days.filter((day) => this.#dueMs(day) <= nowMs).at(0);
     if (due !== undefined) {
@@ -125,17 +150,18 @@ export class Corrections implements Feeding {
     const { requests, connector, plan, apply, intake } = this.#parts;
     const { notices } = plan;
     const window = { ...day, id: day.date, nodes: 'all' } as const;
-    const asking = { ...notices, request: () => notices.request(day) };
+    const askable = { ...notices, request: () => notices.request(day) };
     const choice = { window, span: day, why: 'correction' } as const;
-    const { outcome, corrections } = await request(
-      { ...requests, connector },
-      asking,
-      choice,
-      this.#stop.signal,
-    );
+    const startedMs = intake.clock.nowMs();
+    this.#breaker = asking(this.#breaker);
+    const parts = { ...requests, connector };
+    const fetched = await request(parts, askable, choice, this.#stop.signal);
+    const { outcome, corrections } = fetched;
+    const ran = this.#ran(choice, fetched, startedMs);
     const isAnswer = outcome.kind === 'response' || outcome.kind === 'no_data';
     if (!isAnswer && outcome.kind !== 'past_retention') {
       const waitMs = 'retryAfterMs' in outcome ? (outcome.retryAfterMs ?? 0) : 0;
+      await intake.log.append(writerOf(connector.name), [], [ran]);
       return this.#later(day, `${outcome.kind}: ${outcome.detail}`, waitMs);
     }
     const before = this.#notices.get(day.date) ?? NEW;
@@ -144,7 +170,7 @@ export class Corrections implements Feeding {
     const fresh = found.filter((each) => !before.applied.includes(nameOf(each)));
     const applied = [...before.applied, ...fresh.map(nameOf)];
     const notice = { askedMs: intake.clock.nowMs(), attempts: 0, notBeforeMs: 0, applied };
-    await apply(fresh, noticeChange(this.#key, day.date, day.endMs, notice));
+    await apply(fresh, [noticeChange(this.#key, day.date, day.endMs, notice), ran]);
     this.#notices.set(day.date, notice);
     this.#said = null;
     for (const { run, date, issued } of fresh) {
@@ -155,9 +181,31 @@ export class Corrections implements Feeding {
     }
   }
 
+  /** The circuit and the history after an answer; what is to be remembered of it. */
+  #ran(choice: Choice, fetched: Fetched, startedMs: number): StateChange {
+    const { intake, connector, plan } = this.#parts;
+    const nowMs = intake.clock.nowMs();
+    const draw = intake.draw();
+    const { kind } = fetched.outcome;
+    this.#breaker =
+      kind === 'failed' || kind === 'invalid'
+        ? failed(this.#breaker, nowMs, connector.breaker, spread(connector.retry.jitter, draw))
+        : kind === 'throttled'
+          ? { ...this.#breaker, probing: false }
+          : succeeded();
+    const counts = { done: 0, appended: 0, corrected: 0, unchanged: 0, unasked: 0 };
+    const seq = (this.runs.at(-1)?.seq ?? -1) + 1;
+    const run = runOf(plan.name, seq, { choice, fetched, startedMs, draw, ...counts }, 0, nowMs);
+    this.runs.push(run);
+    if (this.runs.length > RUNS_KEPT) this.runs.splice(0, this.runs.length - RUNS_KEPT);
+    return runChange(this.#key, run);
+  }
+
   #later(day: OperatingDay, cause: string, waitMs = 0): void {
     if (this.#stop.signal.aborted) return;
     const { intake, connector } = this.#parts;
+    // A request that threw was no probe.
+    this.#breaker = { ...this.#breaker, probing: false };
     const before = this.#notices.get(day.date) ?? NEW;
     const pauseMs = Math.max(waitMs, backoffMs(connector.retry, before.attempts, intake.draw()));
     const notBeforeMs = intake.clock.nowMs() + pauseMs;

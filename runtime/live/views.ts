@@ -44,8 +44,10 @@ export function runView(run: Run): Json {
 }
 
 /** Newest first. */
-export function runsView({ feeds }: Connector, limit: number): readonly Json[] {
-  const all = feeds.flatMap((feed) => feed.runs).sort((a, b) => b.endedMs - a.endedMs || b.seq - a.seq);
+export function runsView({ feeds, corrections }: Connector, limit: number): readonly Json[] {
+  const all = [...feeds, ...corrections]
+    .flatMap(({ runs }) => runs)
+    .sort((a, b) => b.endedMs - a.endedMs || b.seq - a.seq);
   return all.slice(0, limit).map(runView);
 }
 
@@ -110,7 +112,10 @@ export function healthOf(
     ? 'disabled'
     : bad.length > 0 && new Set([...bad, ...failing]).size === feeds.length
       ? 'unhealthy'
-      : failing.length > 0 || bad.length > 0 || feeds.some((feed) => silenceIn(feed, nowMs) !== null)
+      : unlisted(connector) ||
+          failing.length > 0 ||
+          bad.length > 0 ||
+          feeds.some((feed) => silenceIn(feed, nowMs) !== null)
         ? 'degraded'
         : 'healthy';
   const said = feeds.map((feed) => feedHealth(feed, nowMs));
@@ -140,7 +145,7 @@ export function causeOf(connector: Connector, nowMs: number): string | null {
   const by = state.reason === null ? '' : `: ${state.reason}`;
   if (!state.enabled) return `disabled since ${iso(state.sinceMs)}${by}`;
   const failing = feeds.filter((feed) => feed.broken !== null || feed.state.breaker.failures > 0);
-  if (failing.length === 0) return silentCause(feeds, nowMs);
+  if (failing.length === 0) return silentCause(feeds, nowMs) ?? unlistedCause(connector);
   const which =
     failing.length === feeds.length ? 'no feed' : `not ${failing.map(({ name }) => name).join(', ')}`;
   const [first] = failing;
@@ -152,6 +157,17 @@ export function causeOf(connector: Connector, nowMs: number): string | null {
   const since = lastGood(connector);
   const good = since === null ? 'no answer since the start of its history' : `last good answer ${since}`;
   return `${which} gets its prices (${why}); ${good}${next}`;
+}
+
+/** It does not get to know what was corrected. */
+function unlisted({ corrections }: Connector): boolean {
+  return corrections.some(({ breaker }) => breaker.failures > 0);
+}
+
+function unlistedCause(connector: Connector): string | null {
+  if (!unlisted(connector)) return null;
+  const failing = connector.corrections.find(({ breaker }) => breaker.failures > 0);
+  return `corrections are not known (${failing?.runs.at(-1)?.error ?? 'no answer'})`;
 }
 
 /** Feeds that are answered, and not with what should be out by now. */

@@ -1,4 +1,5 @@
-// A connector that is switched off looks for no notice, and at once when it is switched on.
+// A connector that is switched off looks for no notice, and at once when it is switched on; each request is a
+// run of its history.
 
 import { expect, test } from 'bun:test';
 import { findFeed, markets, notices, sources } from '../../../../actors/feeds/markets.ts';
@@ -6,9 +7,10 @@ import { Corrections, type CorrectionsParts } from '../../../../runtime/live/cor
 import { FetchFault } from '../../../../runtime/live/fetch.ts';
 import { plan } from '../../../simulation/live-plan.ts';
 
-test('switched off it sets no clock, switched on it asks at once', async () => {
+test('switched off it sets no clock, switched on it asks at once, until the circuit opens', async () => {
   const [list] = notices;
   if (list === undefined) throw new Error('no notices');
+  const keys: string[] = [];
   const found = { wakes: 0, asked: 0, enabled: false };
   const nowMs = () => Date.UTC(2026, 10, 10, 20);
   const after = () => {
@@ -18,7 +20,12 @@ test('switched off it sets no clock, switched on it asks at once', async () => {
   const intake = {
     clock: { nowMs, after },
     draw: () => 0,
-    log: { writerState: async () => new Map() },
+    log: {
+      writerState: async () => new Map(),
+      append: async (_: string, __: readonly unknown[], state: readonly { readonly key: string }[]) => {
+        keys.push(...state.map(({ key }) => key));
+      },
+    },
     record: () => {},
   };
   const fetch = async () => {
@@ -32,7 +39,7 @@ test('switched off it sets no clock, switched on it asks at once', async () => {
     intake,
     requests: { ...requests, requested: () => {}, found: () => {} },
     connector: plan('caiso', 'caiso.dam'),
-    plan: { name: 'corrections', notices: list, daysBack: 5 },
+    plan: { name: 'corrections', notices: list, daysBack: 9 },
     enabled: () => found.enabled,
     apply: async () => {},
   } satisfies CorrectionsParts);
@@ -43,6 +50,18 @@ test('switched off it sets no clock, switched on it asks at once', async () => {
   corrections.wake();
   expect(corrections.state.phase).toBe('asking');
   while (corrections.state.phase === 'asking') await Promise.resolve();
-  // Yesterday is not due yet.
-  expect(found).toEqual({ wakes: 1, asked: 4, enabled: true });
+  // The fifth failure opens the circuit; others wait.
+  expect(found).toEqual({ wakes: 1, asked: 5, enabled: true });
+  // Each is a run, on the log too.
+  expect(keys).toEqual([0, 1, 2, 3, 4].map((n) => `run:caiso/corrections:${n}`));
+  expect(corrections.runs.map(({ feed, outcome }) => [feed, outcome])).toEqual(
+    Array.from({ length: 5 }, () => ['corrections', 'failed']),
+  );
+  expect(corrections.breaker.openedMs).toBe(nowMs());
+  corrections.wake();
+  expect(corrections.state.phase).toBe('idle');
+  corrections.fetchNow();
+  expect([corrections.state.phase, corrections.breaker.openedMs]).toEqual(['asking', null]);
+  while (corrections.state.phase === 'asking') await Promise.resolve();
+  expect(found.asked).toBe(10);
 });
