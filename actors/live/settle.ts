@@ -4,7 +4,7 @@
 import { DAY_MS, HOUR_MS } from '../domain/time.ts';
 import type { RawRecord } from '../domain/wire.ts';
 import { backoffMs } from '../supervision.ts';
-import { intervalMsOf, type Merged, merge } from './coverage.ts';
+import { intervalMsOf, type Merged, merge, missing } from './coverage.ts';
 import type { OutcomeKind } from './outcome.ts';
 import { type Choice, type FeedSettings, missingNow, type WindowState } from './plan.ts';
 
@@ -47,7 +47,8 @@ export function settle(
   const { window, span } = choice;
   const merged = merge(before.coverage, window, intervalMsOf(market, source.run), answer.records, source.run);
   const asked = answer.asked + merged.fresh.length + merged.unchanged;
-  const settles = SETTLING.has(answer.outcome) && answer.whole && (asked > 0 || merged.unasked === 0);
+  const isKnown = SETTLING.has(answer.outcome) && !deniesWhatIsThere(settings, before, choice, answer);
+  const settles = isKnown && answer.whole && (asked > 0 || merged.unasked === 0);
   // A whole answer makes up for all corrections due by its request, however it came to be asked for.
   const isWhole = span.startMs <= window.startMs && span.endMs >= window.endMs;
   const isDue = (days: number): boolean => window.endMs + days * DAY_MS <= answer.startedMs;
@@ -70,4 +71,16 @@ export function settle(
   const hole = settles && asked > 0 && source.publication.kind !== 'lag' ? HOLE_MS : 0;
   const notBeforeMs = isOpen ? nowMs + Math.max(pauseMs, hole, answer.retryAfterMs ?? 0) : 0;
   return { state: { ...taken, attempts, failures, notBeforeMs, unsettled: !settles }, merged, stillMissing };
+}
+
+/** `no_data` of intervals that came before is an operator in trouble: as an answer, it would end a look. */
+function deniesWhatIsThere(
+  { market, source }: FeedSettings,
+  { coverage }: WindowState,
+  { window, span }: Choice,
+  { outcome }: Answer,
+): boolean {
+  if (outcome !== 'no_data') return false;
+  const within = (startMs: number): boolean => startMs >= span.startMs && startMs < span.endMs;
+  return missing(coverage, window, intervalMsOf(market, source.run), market, within).present > 0;
 }

@@ -164,17 +164,13 @@ class Copies {
 
 const reportOf = ({ searchParams: of }: URL): string => of.get('queryname') ?? of.get('groupid') ?? '';
 
-/** Not of days whose prices are looked at again because they were priced anew: there it would be a lie. */
-const noData: Fault = (whole, url, nowMs) =>
-  nowMs - instant(url.searchParams.get('startdatetime')) < 4 * DAY ? oasisError(1000) : whole;
-
 const faultsWith = (copies: Copies): Readonly<Record<string, Fault>> => ({
   ...FAULTS,
   duplicate: (whole, url, nowMs) => copies.last(url, nowMs) ?? whole,
   throttled429: () => throttlePage(429),
   throttled200: () => throttlePage(200),
   retryAfter: () => throttlePage(429, '30'),
-  1000: noData,
+  1000: () => oasisError(1000),
   1001: () => oasisError(1001),
   1004: () => oasisError(1004),
   1010: () => oasisError(1010),

@@ -187,3 +187,31 @@ test('one failure holds up what is newly published for the first pause, however 
   expect(once.notBeforeMs).toBe(nowMs + 60_000);
   expect(settle(five, once, ask(0, 73), failed, nowMs, 0).state.notBeforeMs).toBe(nowMs + 120_000);
 });
+
+test('no data of a day whose prices came before ends no look: it is asked again', () => {
+  const asked = choice('2026-10-02');
+  const whole = of(asked, records('2026-10-02', 24), asked.window.startMs);
+  const look: Choice = { ...asked, why: 'correction' };
+  const nowMs = asked.window.endMs + 20 * DAY;
+  const denied = settle(
+    settings,
+    whole.state,
+    look,
+    { ...answer, outcome: 'no_data', records: [], startedMs: nowMs },
+    nowMs,
+    0,
+  );
+  expect(denied.state).toMatchObject({ corrections: whole.state.corrections, unsettled: true, failures: 1 });
+  expect(denied.state.notBeforeMs).toBeGreaterThan(nowMs);
+  // A day of which nothing ever came has no data: that is an answer.
+  const empty = settle(
+    settings,
+    stateOf(settings, new Map(), look.window),
+    look,
+    { ...answer, outcome: 'no_data', records: [], startedMs: nowMs },
+    nowMs,
+    0,
+  );
+  expect(empty.state).toMatchObject({ unsettled: false, failures: 0 });
+  expect(empty.state.corrections).toBeGreaterThan(0);
+});
