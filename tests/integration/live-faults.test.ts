@@ -39,6 +39,8 @@ interface Fault {
   readonly play: (good: Answer) => Play;
   readonly outcome: Run['outcome'];
   readonly error: RegExp;
+  /** How long the answer is waited for, where that is what it is about. */
+  readonly timeoutMs?: number;
   /** Not asked again before so much later. */
   readonly pauseMs?: number;
   readonly certificate?: CertificateKind;
@@ -133,12 +135,14 @@ const FAULTS: readonly Fault[] = [
   {
     what: 'a drip',
     play: (good) => ({ ...good, mishap: { kind: 'drip', everyMs: 50 } }),
+    timeoutMs: 1_000,
     outcome: 'failed',
-    error: /^timeout: oasis\.example gave no whole answer in 400 ms \(limits\.timeout_ms\)$/,
+    error: /^timeout: oasis\.example gave no whole answer in 1000 ms \(limits\.timeout_ms\)$/,
   },
   {
     what: 'silence',
     play: (good) => ({ ...good, mishap: { kind: 'silence' } }),
+    timeoutMs: 1_000,
     outcome: 'failed',
     error: /^timeout: oasis\.example gave no whole answer/,
   },
@@ -234,7 +238,7 @@ function damaged(zip: Uint8Array): Uint8Array {
   return copy;
 }
 
-for (const { what, play, outcome, error, pauseMs, certificate, resolve } of FAULTS) {
+for (const { what, play, outcome, error, timeoutMs, pauseMs, certificate, resolve } of FAULTS) {
   test(`${what}: ${outcome}`, async () => {
     const oasis = new Oasis(book);
     const times: number[] = [];
@@ -244,6 +248,7 @@ for (const { what, play, outcome, error, pauseMs, certificate, resolve } of FAUL
       startMs: START,
       dir: directory(),
       identity: certificates.of[certificate ?? 'good'],
+      ...(timeoutMs === undefined ? {} : { plan: { timeoutMs } }),
       network: {
         ca: certificates.ca,
         resolve: async () => resolve?.(resolved++) ?? ['127.0.0.1'],
