@@ -224,7 +224,7 @@ export class KafkaMember implements Member {
       });
       return true;
     } catch {
-      // It only makes the lag look better: the next commit moves the offset as well.
+      // The next commit moves the offset as well; until there is one, the slot asks again.
       return false;
     }
   }

@@ -34,6 +34,7 @@ export interface SlotPorts {
 const SETTLE_MS_MAX = 120_000;
 const PAUSE_MS = 50;
 const PAUSE_MS_MAX = 2_000;
+const SKIP_AGAIN_MS = 250;
 
 interface Pending {
   readonly token: string;
@@ -232,5 +233,12 @@ export class Slot {
     this.#position = to;
     if (from !== this.#offset || this.closed || this.#pending !== null) return;
     if (await this.#ports.skipTo(this.of, to, this.#token)) this.#offset = to;
+    else await this.#skipAgain(from, to);
+  }
+
+  /** Refused, as while the group is joined again: given up, the lag of a quiet topic would stand for good. */
+  async #skipAgain(from: number, to: number): Promise<void> {
+    await Bun.sleep(SKIP_AGAIN_MS);
+    if (this.#position === to && !this.closed) this.#position = from;
   }
 }

@@ -63,6 +63,17 @@ async function verdict(server: KafkaServer, topic: string, sent: number) {
   return { lost, doubled: [...counts.values()].filter((count) => count > 1).length, disordered };
 }
 
+/** A record that nobody may see, and the marker that says so. */
+async function abortedIn(server: KafkaServer, topic: string): Promise<void> {
+  const client = new Kafka({ brokers: [server.brokers], logLevel: logLevel.NOTHING });
+  const producer = client.producer({ transactionalId: 'aborting', maxInFlightRequests: 1, idempotent: true });
+  await producer.connect();
+  const transaction = await producer.transaction();
+  await transaction.send({ topic, messages: [{ value: '{"n":-1}', partition: 0 }] });
+  await transaction.abort();
+  await producer.disconnect();
+}
+
 if (missing !== null) describe('answers that are lost', () => test.skip(missing, () => {}));
 else {
   describe('answers that are lost', () => {
@@ -162,6 +173,29 @@ else {
         console.log(`${plan.length} faults met, ${sent} records, ${notes.length} notes`);
       },
       (2 + MET / 10) * MINUTES,
+    );
+
+    test(
+      'an offset that is moved past aborted records: moved in the end, so that a quiet group has no lag',
+      async () => {
+        await beside.bootstrap([plain('quiet.in', 1), plain('quiet.out', OUTPUTS)]);
+        const [member, at] = await joined(log, 'quiet');
+        await beside.append('feeder', [{ topic: 'quiet.in', key: 'k', value: '{"n":0}' }], []);
+        const batch = await until('the record', () => member.poll(at, 100).catch(() => null));
+        await commit(member, at, batch, 'quiet.out', [0]);
+        const before = proxy.met.length;
+        await abortedIn(server, 'quiet.in');
+        // The record, and the marker that comes a moment after the answer.
+        await until('the marker', async () => (await beside.lag('quiet'))[0]?.lag === 2);
+        proxy.arm('OffsetCommit', 'before', 2);
+        // As a router reads: once, and then it waits for something to be appended.
+        expect(await member.poll(at, 100)).toBeNull();
+        expect(proxy.met.slice(before)).toContain('OffsetCommit before');
+        expect((await beside.lag('quiet')).map(({ lag }) => lag)).toEqual([0]);
+        proxy.calm();
+        await member.leave();
+      },
+      MINUTES,
     );
 
     test(

@@ -13,6 +13,7 @@ export const API = {
   AddPartitionsToTxn: 24,
   AddOffsetsToTxn: 25,
   EndTxn: 26,
+  OffsetCommit: 8,
   TxnOffsetCommit: 28,
 } as const;
 export type Api = keyof typeof API;
