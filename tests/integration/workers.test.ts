@@ -102,7 +102,12 @@ describe('workers of one process', () => {
           const from = pipeline.meter.ticks;
           const goal = from + Math.floor(random() * 80);
           await until('some more ticks', () => fed || pipeline.meter.ticks >= goal, MINUTES);
-          workers.end(random() < 0.5 ? 'w2' : 'w3', 'the test ends it');
+          const name = random() < 0.5 ? 'w2' : 'w3';
+          const runs = () =>
+            workers.info().some(({ worker, state }) => worker === name && state === 'running');
+          // One that is being started again cannot be ended.
+          await until(`${name} runs`, runs, MINUTES);
+          workers.end(name, 'the test ends it');
           const restarted = () => threads.events.filter(({ kind }) => kind === 'restart').length > n;
           await until('it is started again', restarted, MINUTES);
         }
