@@ -11,8 +11,6 @@ import type { Clock } from '../host.ts';
 import { addressesOf, allowOrigin, hostOf, type Resolve, systemResolve } from './destination.ts';
 import { asFault, FetchFault, isUnreached } from './fetch-fault.ts';
 
-export { FetchFault };
-
 export interface FetchWish {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;

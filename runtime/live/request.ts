@@ -8,7 +8,8 @@ import type { Ask, Reply, Source, Window } from '../../actors/feeds/source.ts';
 import { judgeRefusal, judgeReply, type Outcome, retryAfterMs } from '../../actors/live/outcome.ts';
 import { type Fetched, waitOf } from '../../actors/live/pending.ts';
 import type { Choice } from '../../actors/live/plan.ts';
-import { type Fetch, FetchFault } from './fetch.ts';
+import type { Fetch } from './fetch.ts';
+import { FetchFault } from './fetch-fault.ts';
 import { type Limiter, LimiterFault } from './host-limiter.ts';
 import type { ConnectorPlan, Registry } from './settings.ts';
 

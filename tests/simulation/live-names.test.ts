@@ -3,16 +3,11 @@
 // topics hold.
 
 import { expect, test } from 'bun:test';
-import { findFeed, markets, sources } from '../../actors/feeds/markets.ts';
 import { storedCursors } from '../../runtime/raw-outputs.ts';
-import { rawTopic, topicSpecs } from '../../runtime/services.ts';
-import { Oasis } from '../support/operators/oasis.ts';
-import { seedOf } from '../support/random.ts';
-import { temporaryDirs } from '../support/temporary.ts';
-import { plan } from './live-plan.ts';
+import { rawTopic } from '../../runtime/services.ts';
+import { plan, publishedMarket } from './live-plan.ts';
 import { kept, liveProcess } from './live-process.ts';
-import { SimulatedStore } from './simulated-store.ts';
-import { World } from './world.ts';
+import type { SimulatedStore } from './simulated-store.ts';
 
 const HOUR = 3_600_000;
 const START = Date.parse('2026-10-20T18:00:00Z');
@@ -42,21 +37,10 @@ async function totalOf(store: SimulatedStore, names: readonly string[]): Promise
 }
 
 test('another set of names beside it changes nothing of what a connector remembers', async () => {
-  const world = new World(seedOf('live names'), START);
-  const store = new SimulatedStore(0);
-  for (const spec of topicSpecs(['CAISO'], 2, 24 * HOUR)) store.topics.set(spec.name, spec);
-  const oasis = new Oasis({ versions: (_run, _node, startMs) => [{ outMs: 0, cents: startMs % 97 }] });
-  const asked: string[] = [];
-  const of = {
-    world,
-    store,
-    dir: temporaryDirs('carbon-names')(),
-    registry: { markets, sources, findFeed },
-    answer: (url: URL, nowMs: number) => {
-      asked.push(`${url.searchParams.get('market_run_id')}|${url.searchParams.get('startdatetime')}`);
-      return oasis.answer(url, nowMs);
-    },
-  };
+  const { of, world, store, asked: queries } = publishedMarket('live names', START);
+  /** What was asked since the last look. */
+  const taken = (): string[] =>
+    queries.splice(0).map((query) => `${query.get('market_run_id')}|${query.get('startdatetime')}`);
   const run = async (hours: number): Promise<void> => {
     const untilMs = world.clock.nowMs() + hours * HOUR;
     while (world.clock.nowMs() < untilMs && (await world.step()));
@@ -76,7 +60,7 @@ test('another set of names beside it changes nothing of what a connector remembe
   const windows = caisoAlone.feeds[0]?.state.windows.size;
   expect(windows).toBeGreaterThan(5);
   alone.vanish();
-  const askedBefore = asked.splice(0);
+  const askedBefore = taken();
   expect(askedBefore.some((each) => each.startsWith('DAM'))).toBe(true);
 
   const both = await liveProcess(of, [DAM, RTPD]);
@@ -93,6 +77,7 @@ test('another set of names beside it changes nothing of what a connector remembe
     both.connectors.turn(first, true, null).then(() => true),
   );
   await run(2);
+  const asked = taken();
   expect(asked.filter((each) => each.startsWith('DAM'))).toEqual([]);
   expect(asked.filter((each) => each.startsWith('RTPD')).length).toBeGreaterThan(3);
   both.vanish();

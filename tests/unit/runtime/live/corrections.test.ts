@@ -4,7 +4,7 @@
 import { expect, test } from 'bun:test';
 import { findFeed, markets, notices, sources } from '../../../../actors/feeds/markets.ts';
 import { Corrections, type CorrectionsParts } from '../../../../runtime/live/corrections.ts';
-import { FetchFault } from '../../../../runtime/live/fetch.ts';
+import { FetchFault } from '../../../../runtime/live/fetch-fault.ts';
 import { plan } from '../../../simulation/live-plan.ts';
 
 test('switched off it sets no clock, switched on it asks at once, until the circuit opens', async () => {

@@ -5,7 +5,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { gzipSync } from 'node:zlib';
 import { systemClock } from '../../../../runtime/clock.ts';
-import { FetchFault, type FetchWish, systemFetch } from '../../../../runtime/live/fetch.ts';
+import { type FetchWish, systemFetch } from '../../../../runtime/live/fetch.ts';
+import { FetchFault } from '../../../../runtime/live/fetch-fault.ts';
 import {
   CERTIFICATES,
   type CertificateKind,
