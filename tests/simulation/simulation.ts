@@ -11,7 +11,7 @@ import { Member, type MemberWorld, type Told } from './member.ts';
 import { type Plan, planOf, type Wish } from './plan.ts';
 import { CALM_SINK, SimulatedClickHouse, type SinkFaults } from './simulated-clickhouse.ts';
 import { CALM_LOG, type LogFaults, type Waiter } from './simulated-log.ts';
-import { SimulatedStore } from './simulated-store.ts';
+import { placeOf, SimulatedStore } from './simulated-store.ts';
 import { World } from './world.ts';
 
 /** A law that did not hold while the run went on. */
@@ -329,17 +329,25 @@ export class Simulation {
     const { members, plan } = this;
     if (this.#rounds < plan.sources.rounds.length) return false;
     if (members.some((each) => each.alive && (!each.started || each.leaving))) return false;
-    let routers = 0;
-    for (const { router } of this.routers()) {
+    // Who lost a partition and has not heard so may have a router of it still, so each is named.
+    const running = new Set<string>();
+    for (const { group, router } of this.routers()) {
       const { state, of } = router;
-      routers += 1;
+      const place = `${group} ${placeOf(of)}`;
+      if (running.has(place)) return false;
+      running.add(place);
       if (state.phase !== 'polling' || state.work !== null || state.toRelease.length > 0) return false;
       if (this.store.batch(of, state.position, 1) !== null) return false;
       for (const each of state.quarantines.values()) if (each.active) return false;
     }
     const groups = members.find(({ alive }) => alive)?.pipeline.platform.groups.keys() ?? [];
-    const wanted = [...groups].reduce((sum, group) => sum + this.store.partitionsOf(group).length, 0);
-    return routers > 0 && routers === wanted;
+    for (const group of groups) {
+      for (const of of this.store.partitionsOf(group)) {
+        if (!running.has(`${group} ${placeOf(of)}`)) return false;
+        if (this.store.batch(of, this.store.committed(group, of), 1) !== null) return false;
+      }
+    }
+    return running.size > 0;
   }
 
   #standing(): string {
