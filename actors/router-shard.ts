@@ -71,6 +71,8 @@ function folds(state: RouterState, work: Work, slotKey: string): RouterEffect[] 
     });
   };
   for (const [id, indices] of work.groups) send(id, indices);
+  // Nothing is parked, or no more: what it missed may be the calendar, and its budget is due.
+  if (work.released !== null && work.groups.size === 0) send(work.released, []);
   for (const key of new Set(work.news.map(runKey))) {
     for (const id of state.instruments.get(key) ?? []) {
       if (!work.groups.has(id) && !isActive(state.quarantines, id)) send(id, []);

@@ -18,6 +18,10 @@ const FIXED = [
   [34, 300],
   [41, 300],
   [86, 300],
+  [20_263_077, 40],
+  [20_264_586, 40],
+  [20_265_387, 40],
+  [20_267_546, 40],
 ] as const;
 
 function wishOf(seed: number, records = RECORDS): Wish {

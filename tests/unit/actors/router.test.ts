@@ -281,6 +281,34 @@ describe('what goes wrong stays where it is', () => {
     expect(bench.values(A)).toEqual([1, 2, 3]);
   });
 
+  test('a release with nothing parked brings the calendar that was missed, and the whole budget', () => {
+    const bench = started();
+    bench.batch([
+      [A, '1'],
+      [A, 'boom'],
+      [A, 'boom'],
+    ]);
+    bench.finish('committed');
+    const news = JSON.stringify({ market: 'X', run: 'R', advance_to: 7_000 });
+    bench.batch([[CALENDAR_KEY, news]]);
+    bench.finish('committed');
+    expect(bench.values(A)).toEqual([1]);
+    bench.tell({ kind: 'release', instrument: A });
+    const { seq } = bench.state;
+    bench.tell({ kind: 'parked', seq, instrument: A, batch: batchOf([], 0, 'parked'), nowMs: 6 });
+    expect(bench.lastCommit().state.map(({ key }) => key)).toContain(`i:${A}\u0000all`);
+    bench.finish('committed');
+    expect(bench.ports.some((each) => each.kind === 'released')).toBe(true);
+    expect(bench.values(A)).toEqual([1, -7]);
+    bench.batch([
+      [A, 'boom'],
+      [A, '2'],
+    ]);
+    bench.finish('committed');
+    expect(bench.values(A)).toEqual([1, -7, 2, -7]);
+    for (const ledger of bench.state.ledgers.values()) expect(imbalance(ledger)).toBe(0);
+  });
+
   test('a full parking pauses the partition and says so; nothing is dropped', () => {
     const bench = started();
     bench.batch([
