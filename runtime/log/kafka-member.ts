@@ -93,8 +93,10 @@ export class KafkaMember implements Member {
 
   async *state(of: TopicPartition): AsyncIterable<readonly [string, Uint8Array]> {
     const slot = this.#slot(of);
-    // All of them first: a transaction that a crash left open in a neighbour would hold up the read.
-    await Promise.all([...this.#slots.values()].map((each) => each.ready()));
+    // All of them first: a transaction that a crash left open in a neighbour would hold up the read. What a
+    // neighbour has under way now is its own affair.
+    await Promise.all([...this.#slots.values()].map((each) => each.taken()));
+    await slot.ready();
     slot.adopted = true;
     yield* this.stored(of);
   }

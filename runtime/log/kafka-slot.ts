@@ -5,7 +5,10 @@
 //   fresh ─▶ ready ─▶ committing ─▶ ready
 //              ▲          └─ failed ─▶ settling ─▶ committed | aborted ─▶ ready
 //              └──────────────────────────┘  └──▶ fenced: closed for good
+//
+// Commits and settlings take turns: a new epoch ends whatever the slot itself has under way.
 
+import { invariant } from '../../actors/domain/invariant.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { asKafkaFault, errorType, FENCED } from './kafka-fault.ts';
 import { type FetchBounds, fetchEnough, firstOffset } from './kafka-fetch.ts';
@@ -43,7 +46,9 @@ interface Pending {
 
 export class Slot {
   readonly #ports: SlotPorts;
-  #ready: Promise<void> | null = null;
+  #taking: Promise<void> | null = null;
+  /** The last commit or settling in line; never rejects. */
+  #turn: Promise<unknown> = Promise.resolve();
   #producer: Transactions | null = null;
   #offset = 0;
   #token = '';
@@ -77,15 +82,23 @@ export class Slot {
   }
 
   /** Takes the partition over: ends what was open, learns where it stands. Again after a failure. */
-  async ready(): Promise<void> {
-    this.#ready ??= this.#takeOver();
+  async taken(): Promise<void> {
+    const taking = this.#taking ?? this.#takeOver();
+    this.#taking = taking;
     try {
-      await this.#ready;
+      await taking;
     } catch (error) {
-      this.#ready = null;
+      if (this.#taking === taking) this.#taking = null;
       throw error;
     }
-    if (this.#pending !== null && !this.closed) await this.#settle();
+  }
+
+  /** Besides, nothing of its own is open: a commit under way is waited for, one that failed is settled. */
+  async ready(): Promise<void> {
+    await this.taken();
+    await this.#alone(async () => {
+      if (this.#pending !== null && !this.closed) await this.#settle();
+    });
   }
 
   /** No proof that the state is known: it may be asked for after a state that was read too early. */
@@ -119,16 +132,21 @@ export class Slot {
   /** `made`: places the outputs, under the epoch that sends them. */
   async commit(made: () => Promise<readonly Part[]>, nextOffset: number): Promise<CommitOutcome> {
     if (this.closed || !this.adopted) return 'fenced';
-    if (this.#ready === null || this.#pending === null) await this.ready();
-    else {
+    await this.taken();
+    return this.#alone(() => this.#commit(made, nextOffset));
+  }
+
+  async #commit(made: () => Promise<readonly Part[]>, nextOffset: number): Promise<CommitOutcome> {
+    if (this.#pending !== null) {
       // The answer to this very commit is still owed: who asks again after a failure asks for the same.
       const outcome = await this.#settle();
       if (outcome !== 'aborted') return outcome;
     }
     const producer = this.#producer;
-    if (this.closed || producer === null) return 'fenced';
+    if (this.closed) return 'fenced';
+    invariant(producer !== null, `${this.place} has an epoch`);
     const parts = await made();
-    if (this.closed || this.#producer !== producer) return this.closed ? 'fenced' : 'aborted';
+    if (this.closed) return 'fenced';
     const pending = { token: crypto.randomUUID(), nextOffset };
     this.#pending = pending;
     try {
@@ -145,6 +163,12 @@ export class Slot {
       }
       return this.#settle();
     }
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
   }
 
   async #takeOver(): Promise<void> {

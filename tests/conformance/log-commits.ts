@@ -96,6 +96,32 @@ export function commitTests(rig: Rig, harness: LogHarness): void {
     expect(await standing(rig, piped)).toEqual({ outputs: [], state: [], position: batch.offset(0) });
   });
 
+  test('goes on undisturbed while the state of a neighbour is read', async () => {
+    const [input, output, group] = [await rig.topic(2), await rig.topic(1), rig.name('group')];
+    const values = Array.from({ length: 20 }, (_, n) => `${n}`);
+    await rig.fill(input, values, 0);
+    const [busy, other] = [0, 1].map((partition) => ({ topic: input, partition }));
+    if (busy === undefined || other === undefined) throw new Error('a topic of two partitions');
+    const reader = await Reader.join(rig.opened, group, [input]);
+    await until('both partitions', () => reader.partitions.length === 2);
+    let done = false;
+    const reading = (async () => {
+      while (!done) await reader.state(other);
+    })();
+    for (const value of values) {
+      const { nextOffset } = await reader.next(busy, 1);
+      const outputs = [{ topic: output, key: 'k', value }];
+      const commit = { outputs, state: [put('at', value)], nextOffset };
+      const outcome = await reader.member.commit(busy, commit);
+      expect(`${value} ${outcome}`).toBe(`${value} committed`);
+    }
+    done = true;
+    await reading;
+    await reader.member.leave();
+    const written = await everything(rig.opened, { topic: output, partition: 0 });
+    expect(written.map((each) => each.value)).toEqual(values);
+  });
+
   test('of a writer without input takes records and cursor together', async () => {
     const [topic, writer] = [await rig.topic(1), rig.name('writer')];
     await rig.opened.append(writer, [{ topic, key: 'k', value: 'one' }], [put('cursor', '1'), put('x', 'y')]);
