@@ -190,17 +190,15 @@ test(
   async () => {
     proxy.turn('pass');
     await until('rows', () => committed() > 0, 2 * MINUTES);
-    await until('the end of the outage to be told', async () => (await events('resume')).length > 0, MINUTES);
+    proxy.turn('hang');
     // One outage, though hundreds of tries failed.
     expect((await events('note')).length).toBeLessThan(20);
-    proxy.turn('hang');
     const hanging = await until('projection says it', async () => {
       const found = await health('projection');
       return found.cause?.includes('in time') ? found : null;
     });
     expect(hanging.code).toBe(503);
     expect((await health('normalization')).code).toBe(200);
-    proxy.turn('pass');
     for (let time = 1; time <= LOSING_TIMES; time += 1) {
       proxy.turn('lose');
       await until('replies are lost', () => proxy.lost >= (LOST * time) / LOSING_TIMES, 4 * MINUTES);
@@ -215,7 +213,7 @@ test.skipIf(disk === null)(
   'its disk is full (needs the right to mount): offsets wait, health says it, it goes on when there is room',
   async () => {
     if (disk === null) return;
-    disk.fill(300_000);
+    disk.stayFull(300_000);
     const full = await until('projection says it', async () => {
       const text = await (await product.get('projection', '/metrics')).text();
       return /projection_errors_total\{[^}]*kind="clickhouse_disk_full"[^}]*\} [1-9]/.test(text);
@@ -263,6 +261,7 @@ test(
     await until('progress, or the end', () => committed() > at || isIn(), 2 * MINUTES);
     proxy.turn('pass');
     expect(await product.sampleIn()).toMatchObject({ balanced: true });
+    await until('the end of an outage to be told', async () => (await events('resume')).length > 0, MINUTES);
     await until('projection is well', async () => (await health('projection')).code === 200);
     const [inserts, rows] = [await counter('InsertQuery'), await counter('InsertedRows')];
     console.log(

@@ -10,11 +10,14 @@ export interface SmallDisk extends Disposable {
   readOnly(): void;
   /** Writes `ballast` until that many bytes are left, or others were quicker. */
   fill(leave: number): void;
+  /** `fill`, again and again until `relieve`: what a server tidies away gives it no room. */
+  stayFull(leave: number): void;
   /** Takes `ballast` away again. */
   relieve(): void;
 }
 
 const PIECE_BYTES = 16 * 1024 ** 2;
+const REFILL_MS = 100;
 
 function run(...words: string[]): boolean {
   return Bun.spawnSync(words, { stdio: ['ignore', 'ignore', 'ignore'] }).exitCode === 0;
@@ -36,7 +39,8 @@ export const canMount: boolean = (() => {
 export function smallDisk(size: string): SmallDisk {
   const path = mkdtempSync(join(tmpdir(), 'carbon-disk-'));
   if (!mount(path, size)) throw new Error('cannot mount');
-  return {
+  let refilling: Timer | undefined;
+  const disk: SmallDisk = {
     path,
     readOnly() {
       run('mount', '-o', 'remount,ro', path);
@@ -55,10 +59,19 @@ export function smallDisk(size: string): SmallDisk {
         }
       }
     },
-    relieve: () => rmSync(join(path, 'ballast')),
+    stayFull(leave) {
+      disk.fill(leave);
+      refilling = setInterval(() => disk.fill(leave), REFILL_MS);
+    },
+    relieve() {
+      clearInterval(refilling);
+      rmSync(join(path, 'ballast'));
+    },
     [Symbol.dispose]() {
+      clearInterval(refilling);
       run('umount', '-l', path);
       rmSync(path, { recursive: true, force: true });
     },
   };
+  return disk;
 }
