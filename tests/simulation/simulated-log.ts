@@ -214,7 +214,8 @@ export class SimulatedLog implements Log {
     return this.#call(() => {
       const { store } = this.#world;
       // Whoever asks for the state is the writer from here on: what an earlier one has on its way is refused.
-      store.writers.set(writer, this);
+      // One that died since it asked takes nothing from who came after it: it will never write.
+      if (this.#alive) store.writers.set(writer, this);
       return new Map(store.state(`writer ${writer}`));
     });
   }
