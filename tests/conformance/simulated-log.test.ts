@@ -4,6 +4,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { seededDraw } from '../simulation/seeded-host.ts';
 import { CALM_LOG, SimulatedLog } from '../simulation/simulated-log.ts';
 import { SimulatedStore, VALUE_BYTES_MAX } from '../simulation/simulated-store.ts';
+import { Listening } from '../simulation/world.ts';
 import { logConformance } from './log.ts';
 
 for (const markers of [0, 1]) {
@@ -17,6 +18,7 @@ for (const markers of [0, 1]) {
         draw: seededDraw(markers),
         faults: () => CALM_LOG,
         waiters: new Set<never>(),
+        listening: new Listening(),
       };
       let log = new SimulatedLog(world);
       return {

@@ -35,6 +35,7 @@ export async function judge(wish: Wish, trace: (line: string) => void = () => {}
       `the run ended by an error: ${error instanceof Error ? (error.stack ?? error.message) : error}`,
     ];
   }
+  run.world.listening.end();
   return {
     wish,
     broken,

@@ -51,7 +51,7 @@ export function pipelineOver({ world, store, waiters }: GoldWorld, { config, sta
     () => {},
   );
   const told: Told[] = [];
-  const { clock, draw } = world;
+  const { clock, draw, listening } = world;
   const member = new Member(0, {
     world,
     clickhouse,
@@ -60,7 +60,7 @@ export function pipelineOver({ world, store, waiters }: GoldWorld, { config, sta
     sinkTimeoutMs: 60_000,
     chunkMax: 1_000,
     ...(known === undefined ? {} : { known }),
-    log: { store, clock, draw, faults: () => CALM_LOG, waiters: waiters ?? new Set() },
+    log: { store, clock, draw, faults: () => CALM_LOG, waiters: waiters ?? new Set(), listening },
     told: (event) => void told.push(event),
     crashes: () => false,
     left: (_, cause) => {

@@ -56,6 +56,7 @@ export async function liveProcess(of: LiveWorld, plans: readonly ConnectorPlan[]
     draw,
     faults: () => CALM_LOG,
     waiters: of.waiters ?? new Set(),
+    listening: world.listening,
   });
   const events: LiveProcess['events'] = [];
   const life = { alive: true };

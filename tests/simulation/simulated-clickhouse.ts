@@ -82,12 +82,12 @@ export class SimulatedClickHouse {
     const millis = happens(faults.slow) ? world.below(60_000) : 1 + world.below(20);
     return new Promise((resolve, reject) => {
       const late = (): void => reject(new Fault('simulated: too late', 'clickhouse_timeout', true));
-      signal.addEventListener('abort', late, { once: true });
+      const off = world.listening.on(signal, late);
       // The server goes on with what it was sent, whoever still waits for it.
       world.clock.after(millis, () => {
         const answer = this.#take(rows, texts, happens);
         clock.after(0, () => {
-          signal.removeEventListener('abort', late);
+          off();
           if (answer === null) resolve({ rows: rows.count, millis });
           else reject(answer);
         });

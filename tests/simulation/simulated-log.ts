@@ -18,6 +18,7 @@ import type {
 import { LogFault } from '../../runtime/log/log-fault.ts';
 import { differs } from '../../runtime/log/topic-differs.ts';
 import { placeOf, type Seat, type SimulatedStore } from './simulated-store.ts';
+import type { Listening } from './world.ts';
 
 export interface LogFaults {
   /** Time on one way, milliseconds. */
@@ -56,6 +57,7 @@ export interface LogWorld {
   readonly faults: () => LogFaults;
   /** Readers that wait, of all processes. */
   readonly waiters: Set<Waiter>;
+  readonly listening: Listening;
   /** What happened to commits, for a trace. */
   readonly tell?: (what: string) => void;
 }
@@ -251,15 +253,16 @@ export class SimulatedLog implements Log {
 
   appended(topics: readonly string[], signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.resolve();
-    const { waiters, clock } = this.#world;
+    const { waiters, clock, listening } = this.#world;
     return new Promise((resolve) => {
       const done = (): void => {
         waiters.delete(waiter);
+        off();
         resolve();
       };
       const waiter = { topics, wake: () => void clock.after(this.#latencyMs(), () => this.#deliver(done)) };
       waiters.add(waiter);
-      signal.addEventListener('abort', done, { once: true });
+      const off = listening.on(signal, done);
     });
   }
 

@@ -127,6 +127,7 @@ class Driver {
         draw: this.world.draw,
         faults: () => (this.#calm ? { ...CALM_LOG, sessionMs: this.#log.sessionMs } : this.#log),
         waiters: this.#waiters,
+        listening: this.world.listening,
       },
       policy: this.policy,
       partitions: this.#partitions,

@@ -165,6 +165,7 @@ export class Simulation {
         draw: world.draw,
         faults: () => this.#logFaults(),
         waiters: this.#waiters,
+        listening: world.listening,
         tell: (what) => this.#committed(what),
       },
       told: (event) => {

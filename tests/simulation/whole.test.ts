@@ -1,6 +1,7 @@
 // The whole pipeline over a simulated world: fixed seeds, fresh ones each time, and the promise that a seed
 // is a run. A failing seed is named by its test; `bun run sim --seed N` shrinks it.
 
+import { heapStats } from 'bun:jsc';
 import { expect, test } from 'bun:test';
 import { freshSeeds, RECORDS } from './budget.ts';
 import { idsIn, judge, ranges } from './judge.ts';
@@ -53,6 +54,21 @@ test(
     const hashOf = async (seed: number) => (await judge(wishOf(seed, 200))).hash;
     expect(await hashOf(7)).toBe(await hashOf(7));
     expect(await hashOf(7)).not.toBe(await hashOf(8));
+  },
+  MINUTE,
+);
+
+test(
+  'nothing of a run is kept when it is over',
+  async () => {
+    const signals = (): number => {
+      Bun.gc(true);
+      return heapStats().objectTypeCounts.AbortSignal ?? 0;
+    };
+    await judge(wishOf(1, 40));
+    const before = signals();
+    for (let seed = 2; seed < 8; seed += 1) await judge(wishOf(seed, 40));
+    expect(signals() - before).toBeLessThan(100);
   },
   MINUTE,
 );

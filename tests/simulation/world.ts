@@ -15,6 +15,7 @@ interface Due {
 export class World {
   readonly draw: Draw;
   readonly clock: Clock;
+  readonly listening = new Listening();
   readonly #hosts = new Set<SeededHost>();
   readonly #due: Due[] = [];
   #nowMs: number;
@@ -88,6 +89,33 @@ export class World {
     return () => {
       due.cancelled = true;
     };
+  }
+}
+
+/**
+ * Who listens to signals of abort. A signal that is heard is kept for good until it is aborted, and all that
+ * its listener knows with it: whoever ends a world in which processes vanished lets go of the rest.
+ */
+export class Listening {
+  readonly #open = new Set<() => void>();
+
+  /** Returns how to listen no more. */
+  on(signal: AbortSignal, action: () => void): () => void {
+    const off = (): void => {
+      this.#open.delete(off);
+      signal.removeEventListener('abort', heard);
+    };
+    const heard = (): void => {
+      off();
+      action();
+    };
+    this.#open.add(off);
+    signal.addEventListener('abort', heard);
+    return off;
+  }
+
+  end(): void {
+    for (const off of [...this.#open]) off();
   }
 }
 
