@@ -3,10 +3,12 @@
 
 import { DAY_MS, HOUR_MS } from '../domain/time.ts';
 import type { RawRecord } from '../domain/wire.ts';
+import type { Window } from '../feeds/source.ts';
 import { backoffMs } from '../supervision.ts';
-import { intervalMsOf, type Merged, merge, missing } from './coverage.ts';
+import { type Gap, intervalMsOf, type Merged, merge, missing } from './coverage.ts';
 import type { OutcomeKind } from './outcome.ts';
 import { type Choice, type FeedSettings, missingNow, type WindowState } from './plan.ts';
+import { publishedMs } from './publication.ts';
 
 const SETTLING: ReadonlySet<OutcomeKind> = new Set(['response', 'no_data', 'past_retention']);
 
@@ -62,15 +64,28 @@ export function settle(
     lookedMs: isWhole && settles ? answer.startedMs : before.lookedMs,
     corrections: isWhole && settles ? passed : before.corrections,
   };
-  const { expected, present } = missingNow(settings, taken, window, nowMs);
+  const { expected, present, gaps } = missingNow(settings, taken, window, nowMs);
   const stillMissing = expected - present;
   const isOpen = stillMissing > 0 || !settles;
   const attempts = settles ? (isOpen ? before.attempts + 1 : 0) : before.attempts;
   const failures = settles ? 0 : before.failures + 1;
-  const pauseMs = backoffMs(retry, settles ? before.attempts : before.failures, draw);
+  const tries = Math.min(before.attempts, triesOf(settings, window, gaps, nowMs));
+  const pauseMs = backoffMs(retry, settles ? tries : before.failures, draw);
   const hole = settles && asked > 0 && source.publication.kind !== 'lag' ? HOLE_MS : 0;
   const notBeforeMs = isOpen ? nowMs + Math.max(pauseMs, hole, answer.retryAfterMs ?? 0) : 0;
   return { state: { ...taken, attempts, failures, notBeforeMs, unsettled: !settles }, merged, stillMissing };
+}
+
+/**
+ * Answers that the youngest hole has been through by its age, each pause twice the one before: what is late
+ * today is asked for at its own pace, whatever never came before it.
+ */
+function triesOf(settings: FeedSettings, window: Window, gaps: readonly Gap[], nowMs: number): number {
+  const { market, source, calendar, retry } = settings;
+  const startMs = gaps.reduce((latest, gap) => Math.max(latest, gap.startMs), window.startMs);
+  const interval = { startMs, endMs: startMs + intervalMsOf(market, source.run) };
+  const ageMs = nowMs - publishedMs(source.publication, calendar, window, interval);
+  return ageMs < retry.initialMs ? 0 : 1 + Math.floor(Math.log2(ageMs / retry.initialMs));
 }
 
 /** `no_data` of intervals that came before is an operator in trouble: as an answer, it would end a look. */

@@ -188,6 +188,27 @@ test('one failure holds up what is newly published for the first pause, however 
   expect(settle(five, once, ask(0, 73), failed, nowMs, 0).state.notBeforeMs).toBe(nowMs + 120_000);
 });
 
+test('what is late now is asked for at its own pace, whatever never came before it', () => {
+  const { window, prices, ask, settled, fresh } = fiveMinutes('2026-10-01');
+  const published = (n: number): number => window.startMs + n * FIVE + 10 * 60_000;
+  let state = fresh;
+  for (let n = 1; n <= 72; n += 1) {
+    state = settled(state, ask(0, n), n === 1 ? [] : prices(n - 1, n), published(n));
+  }
+  // The newest is late: a minute, two, four, as if nothing else were missing; then it comes.
+  let nowMs = published(73);
+  for (const pauseMs of [60_000, 120_000, 240_000]) {
+    state = settled(state, ask(0, 73), [], nowMs);
+    expect(state.notBeforeMs).toBe(nowMs + pauseMs);
+    nowMs = state.notBeforeMs;
+  }
+  state = settled(state, ask(0, 74), prices(72, 74), nowMs);
+  expect(state.notBeforeMs).toBe(nowMs + HOUR);
+  // An operator that is silent for long is no interval that is late.
+  nowMs = published(90);
+  expect(settled(state, ask(0, 90), [], nowMs).notBeforeMs).toBe(nowMs + HOUR);
+});
+
 test('no data of a day whose prices came before ends no look: it is asked again', () => {
   const asked = choice('2026-10-02');
   const whole = of(asked, records('2026-10-02', 24), asked.window.startMs);
