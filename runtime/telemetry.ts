@@ -277,7 +277,7 @@ export class ConnectorTelemetry {
     });
     this.#runs = new Counter({
       name: 'connector_runs_total',
-      help: 'Windows asked for, by feed and what became of it',
+      help: 'Windows and lists of corrections asked for, by feed and what became of it',
       labelNames: ['market', 'feed', 'outcome'],
       registers,
     });

@@ -23,7 +23,7 @@ export interface ConnectorsParts {
   readonly requests: Omit<RequestParts, 'connector' | 'requested'>;
   readonly plans: readonly ConnectorPlan[];
   readonly requested: (market: string, endpoint: string, seconds: number) => void;
-  /** A window was asked for, and its answer is on the log. */
+  /** A window or a list of corrections was asked for, and its answer is on the log. */
   readonly ran: (market: string, run: Run) => void;
 }
 
@@ -192,7 +192,8 @@ export class Connectors {
   #corrections(plan: ConnectorPlan, of: NoticePlan): Corrections {
     const apply = (found: readonly Correction[], changes: readonly StateChange[]) =>
       this.#correct(plan.name, found, changes);
-    return new Corrections({ ...this.#common(plan), plan: of, apply });
+    const ran = (run: Run): void => this.#parts.ran(plan.market.market, run);
+    return new Corrections({ ...this.#common(plan), plan: of, ran, apply });
   }
 
   /** A backfill for each run and day that was priced anew, of those that are on the log. */

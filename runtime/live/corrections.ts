@@ -28,6 +28,8 @@ export interface CorrectionsParts {
   readonly connector: ConnectorPlan;
   readonly plan: NoticePlan;
   readonly enabled: () => boolean;
+  /** A list was asked for, and its answer is on the log. */
+  readonly ran: (run: Run) => void;
   /** Acts on what is new, and keeps the changes, both or neither. */
   readonly apply: (found: readonly Correction[], changes: readonly StateChange[]) => Promise<void>;
 }
@@ -157,11 +159,13 @@ export class Corrections implements Feeding {
     const parts = { ...requests, connector };
     const fetched = await request(parts, askable, choice, this.#stop.signal);
     const { outcome, corrections } = fetched;
-    const ran = this.#ran(choice, fetched, startedMs);
+    const run = this.#ran(choice, fetched, startedMs);
+    const ran = runChange(this.#key, run);
     const isAnswer = outcome.kind === 'response' || outcome.kind === 'no_data';
     if (!isAnswer && outcome.kind !== 'past_retention') {
       const waitMs = 'retryAfterMs' in outcome ? (outcome.retryAfterMs ?? 0) : 0;
       await intake.log.append(writerOf(connector.name), [], [ran]);
+      this.#parts.ran(run);
       return this.#later(day, `${outcome.kind}: ${outcome.detail}`, waitMs);
     }
     const before = this.#notices.get(day.date) ?? NEW;
@@ -171,6 +175,7 @@ export class Corrections implements Feeding {
     const applied = [...before.applied, ...fresh.map(nameOf)];
     const notice = { askedMs: intake.clock.nowMs(), attempts: 0, notBeforeMs: 0, applied };
     await apply(fresh, [noticeChange(this.#key, day.date, day.endMs, notice), ran]);
+    this.#parts.ran(run);
     this.#notices.set(day.date, notice);
     this.#said = null;
     for (const { run, date, issued } of fresh) {
@@ -181,8 +186,8 @@ export class Corrections implements Feeding {
     }
   }
 
-  /** The circuit and the history after an answer; what is to be remembered of it. */
-  #ran(choice: Choice, fetched: Fetched, startedMs: number): StateChange {
+  /** The circuit and the history after an answer; the entry that is to be remembered of it. */
+  #ran(choice: Choice, fetched: Fetched, startedMs: number): Run {
     const { intake, connector, plan } = this.#parts;
     const nowMs = intake.clock.nowMs();
     const draw = intake.draw();
@@ -198,7 +203,7 @@ export class Corrections implements Feeding {
     const run = runOf(plan.name, seq, { choice, fetched, startedMs, draw, ...counts }, 0, nowMs);
     this.runs.push(run);
     if (this.runs.length > RUNS_KEPT) this.runs.splice(0, this.runs.length - RUNS_KEPT);
-    return runChange(this.#key, run);
+    return run;
   }
 
   #later(day: OperatingDay, cause: string, waitMs = 0): void {

@@ -11,6 +11,7 @@ test('switched off it sets no clock, switched on it asks at once, until the circ
   const [list] = notices;
   if (list === undefined) throw new Error('no notices');
   const keys: string[] = [];
+  const counted: string[] = [];
   const found = { wakes: 0, asked: 0, enabled: false };
   const nowMs = () => Date.UTC(2026, 10, 10, 20);
   const after = () => {
@@ -41,6 +42,7 @@ test('switched off it sets no clock, switched on it asks at once, until the circ
     connector: plan('caiso', 'caiso.dam'),
     plan: { name: 'corrections', notices: list, daysBack: 9 },
     enabled: () => found.enabled,
+    ran: ({ feed, outcome }) => counted.push(`${feed} ${outcome}`),
     apply: async () => {},
   } satisfies CorrectionsParts);
   corrections.wake();
@@ -57,6 +59,7 @@ test('switched off it sets no clock, switched on it asks at once, until the circ
   expect(corrections.runs.map(({ feed, outcome }) => [feed, outcome])).toEqual(
     Array.from({ length: 5 }, () => ['corrections', 'failed']),
   );
+  expect(counted).toEqual(Array.from({ length: 5 }, () => 'corrections failed'));
   expect(corrections.breaker.openedMs).toBe(nowMs());
   corrections.wake();
   expect(corrections.state.phase).toBe('idle');
