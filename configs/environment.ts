@@ -47,7 +47,9 @@ export interface Environment {
   readonly clickhouse:
     | { readonly kind: 'embedded'; readonly httpPort: number; readonly tcpPort: number }
     /** `cluster`: its tables are made replicated, on all of that cluster; null: on this server alone. */
-    | { readonly kind: 'server'; readonly url: string; readonly cluster: string | null };
+    | { readonly kind: 'server'; readonly url: string; readonly cluster: string | null }
+    /** No role here reads or writes rows, as connectors that run apart. */
+    | { readonly kind: 'unused' };
   readonly redisUrl: string | null;
   /** What changes by HTTP need; null: they are open on loopback and refused elsewhere. */
   readonly adminToken: string | null;
@@ -122,8 +124,6 @@ export function readEnvironment(variables: Variables): {
 } {
   const reader = new Reader(variables);
   const kafka = readKafka(reader);
-  const clickhouseUrl = reader.url('CLICKHOUSE_URL', ['http:', 'https:']);
-  const cluster = clickhouseCluster(reader);
   const hosted = roles(reader);
   const environment: Environment = {
     roles: hosted,
@@ -137,14 +137,7 @@ export function readEnvironment(variables: Variables): {
     kafka,
     workerId: reader.text('WORKER_ID', '') || null,
     parallelism: parallelism(reader),
-    clickhouse:
-      clickhouseUrl === null
-        ? {
-            kind: 'embedded',
-            httpPort: reader.port('CLICKHOUSE_HTTP_PORT', 8123),
-            tcpPort: reader.port('CLICKHOUSE_TCP_PORT', 9000),
-          }
-        : { kind: 'server', url: clickhouseUrl, cluster },
+    clickhouse: clickhouse(reader, hosted),
     redisUrl: reader.url('REDIS_URL', ['redis:', 'rediss:']),
     adminToken: reader.secret('ADMIN_TOKEN'),
     operatorKeys: { MISO_API_KEY: reader.secret('MISO_API_KEY') },
@@ -160,6 +153,15 @@ function parallelism(reader: Reader): number {
   if (/^\d{1,3}$/.test(text) && found >= 1 && found <= PARALLELISM_MAX) return found;
   reader.wrong('PARALLELISM', `'${text}': expected a number of workers, 1–${PARALLELISM_MAX}`);
   return 1;
+}
+
+function clickhouse(reader: Reader, hosted: readonly Role[]): Environment['clickhouse'] {
+  const url = reader.url('CLICKHOUSE_URL', ['http:', 'https:']);
+  const cluster = clickhouseCluster(reader);
+  if (hosted.length > 0 && hosted.every((role) => role === 'connectors')) return { kind: 'unused' };
+  if (url !== null) return { kind: 'server', url, cluster };
+  const httpPort = reader.port('CLICKHOUSE_HTTP_PORT', 8123);
+  return { kind: 'embedded', httpPort, tcpPort: reader.port('CLICKHOUSE_TCP_PORT', 9000) };
 }
 
 /** A name of `remote_servers`, or a macro of the server's own, such as `{cluster}`. */
@@ -193,7 +195,10 @@ function roles(reader: Reader): readonly Role[] {
   if (reader.text('KAFKA_BROKERS', '') === '') {
     const part = `'${named.join(',')}' is a part of the services, and one process owns a data directory`;
     reader.wrong('ROLE', `${part}: services apart need KAFKA_BROKERS`);
-  } else if (reader.text('CLICKHOUSE_URL', '') + reader.text('CLICKHOUSE_URL_FILE', '') === '') {
+  } else if (
+    named.some((role) => role !== 'connectors') &&
+    reader.text('CLICKHOUSE_URL', '') + reader.text('CLICKHOUSE_URL_FILE', '') === ''
+  ) {
     reader.wrong('ROLE', 'services apart share one ClickHouse: set CLICKHOUSE_URL');
   }
   return ROLES.filter((role) => named.includes(role));

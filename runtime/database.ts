@@ -31,6 +31,8 @@ const ENGINE_START_MS_MAX = 60_000;
 const ACTOR = 'sinks/clickhouse';
 /** A start waits no longer for the schema of a server that hangs. */
 const START_MS_MAX = 5_000;
+/** Of a process that has no use for it. */
+const NOWHERE = 'http://unused.invalid';
 
 export class Database {
   readonly clickhouse: ClickHouse;
@@ -66,6 +68,7 @@ export class Database {
   /** Starts the engine where it is embedded. Throws a Fault when it cannot run here or its port is taken. */
   static async open(ports: DatabasePorts, settings: DatabaseSettings): Promise<Database> {
     const { clickhouse, dataDir, logDir } = settings.environment;
+    if (clickhouse.kind === 'unused') return new Database(ports, settings, null, NOWHERE);
     if (clickhouse.kind === 'server') return new Database(ports, settings, null, clickhouse.url);
     const start = (httpPort: number, tcpPort: number) =>
       startEmbeddedClickHouse({
@@ -86,6 +89,7 @@ export class Database {
    * so.
    */
   async migrate(): Promise<void> {
+    if (this.#settings.environment.clickhouse.kind === 'unused') return;
     const late = new Promise<void>((done) => {
       this.#ports.clock.after(START_MS_MAX, () => {
         this.#started = true;
@@ -117,6 +121,7 @@ export class Database {
   }
 
   get state(): string {
+    if (this.#settings.environment.clickhouse.kind === 'unused') return 'unused';
     if (this.#keeper !== null && this.#keeper.engine === null) return 'down';
     return this.#pending === null ? 'running' : 'waiting';
   }

@@ -91,8 +91,7 @@ async function main(): Promise<void> {
     exhausted: (cause) => giveUp(cause, logger, events),
   });
   const stop = onSignals(launched, ports, draining, voice);
-  // Connectors alone have no use for it.
-  if (!environment.roles.every((role) => role === 'connectors')) await launched.database.migrate();
+  await launched.database.migrate();
   const [differing] = await Promise.all([launched.pipeline.start(), launched.workers.start()]);
   for (const topic of differing) logger.warn({ event: 'topic_differs', message: topic });
   ports.ready(launched, events);

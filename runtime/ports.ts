@@ -213,7 +213,7 @@ function partsOf(
         kafka: environment.kafka === null ? null : runtime.kafka,
         pool_size: projection.clickhouse.pool_size,
         data_dir: environment.dataDir,
-        clickhouse: clickhouse.kind === 'embedded' ? 'embedded' : new URL(clickhouse.url).host,
+        clickhouse: clickhouse.kind === 'server' ? new URL(clickhouse.url).host : clickhouse.kind,
         roles: environment.roles,
         connectors: connectors.connectors,
         contacts,

@@ -22,6 +22,7 @@ export const clickhouse: Check = {
   needs: ['CLICKHOUSE_URL', 'CLICKHOUSE_HTTP_PORT', 'CLICKHOUSE_TCP_PORT'],
   run({ environment }) {
     const { clickhouse: of } = environment;
+    if (of.kind === 'unused') return [line('ok', NAME, 'not used: connectors apart read and write no rows')];
     if (of.kind === 'server') return serverLines(of.url);
     return engineLines(of, isHeldNow(environment.dataDir));
   },

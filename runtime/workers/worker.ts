@@ -85,8 +85,10 @@ function look(place: ActorsPlace, of: Question): Promise<unknown> {
 async function start({ worker, config, environment, clickhouseUrl }: Order): Promise<void> {
   name = worker;
   const log = ownLog(worker, config, environment) ?? remote;
-  const cluster = environment.clickhouse.kind === 'server' ? environment.clickhouse.cluster : null;
-  const clickhouse = { kind: 'server' as const, url: clickhouseUrl, cluster };
+  const { kind } = environment.clickhouse;
+  const cluster = kind === 'server' ? environment.clickhouse.cluster : null;
+  const server = { kind: 'server' as const, url: clickhouseUrl, cluster };
+  const clickhouse = kind === 'unused' ? environment.clickhouse : server;
   const policy = runtimePolicy(config);
   const { connectionsMax: poolSize, timeoutMs } = projectionOptions(config);
   const ports = { clock: systemClock, draw: systemDraw, record };

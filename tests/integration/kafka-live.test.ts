@@ -51,7 +51,6 @@ connectors:
           ROLE: 'connectors',
           CONNECTORS: 'caiso',
           KAFKA_BROKERS: server.brokers,
-          CLICKHOUSE_URL: 'http://127.0.0.1:9',
           CONFIG_DIR: configs.path,
           TMPDIR: place.path,
           PORT_CONNECTORS: '0',
@@ -124,12 +123,7 @@ connectors:
         const metrics = await (await product.get('connectors', '/metrics')).text();
         expect(metrics).toMatch(/^connector_records_extracted_total\{market="CAISO"\} \d+/m);
         const port = new URL(product.url('connectors')).port;
-        const env = {
-          ROLE: 'connectors',
-          CONNECTORS: 'caiso',
-          KAFKA_BROKERS: 'x:1',
-          CLICKHOUSE_URL: 'http://x',
-        };
+        const env = { ROLE: 'connectors', CONNECTORS: 'caiso', KAFKA_BROKERS: 'x:1' };
         const check = Bun.spawnSync([process.execPath, 'runtime/cli/health.ts'], {
           cwd: resolve(import.meta.dir, '../..'),
           env: { PATH: process.env.PATH, ...env, PORT_CONNECTORS: port },

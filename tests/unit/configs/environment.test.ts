@@ -119,6 +119,12 @@ test('connectors run within the whole, or alone with a port of their own', () =>
     roles: ['connectors'],
     connectors: ['miso'],
   });
+  const { CLICKHOUSE_URL: _, ...kafka } = apart;
+  expect(wrong({ ...kafka, ROLE: 'connectors', CONNECTORS: 'miso' })).toEqual({});
+  expect(read({ ...kafka, ROLE: 'connectors', CONNECTORS: 'miso' }).clickhouse).toEqual({ kind: 'unused' });
+  expect(wrong({ ...kafka, ROLE: 'connectors,normalization', CONNECTORS: 'miso' })).toEqual({
+    ROLE: 'services apart share one ClickHouse: set CLICKHOUSE_URL',
+  });
   expect(wrong({ ...apart, ROLE: 'connectors' })).toEqual({
     CONNECTORS: expect.stringContaining('set it, such as caiso,miso'),
   });
