@@ -13,6 +13,7 @@ import { engineForTests } from '../support/engine.ts';
 import { foreignRead } from '../support/foreign-reader.ts';
 import { goldFingerprints } from '../support/gold.ts';
 import { type KafkaServer, kafkaMissing, startKafka } from '../support/kafka.ts';
+import { Others } from '../support/others.ts';
 import { randomOf, seedOf } from '../support/random.ts';
 import { recording, responseOf } from '../support/recordings.ts';
 import { openThreads, type Threads } from '../support/threads.ts';
@@ -22,92 +23,9 @@ import { until } from '../support/until.ts';
 const MINUTES = 60_000;
 /** Asked for by name: on a machine that is busy, a partition now and then stands still (README.md). */
 const CHANGES = Number(process.env.KAFKA_CHANGES ?? '0');
-const MEMBERS_MAX = 4;
-/** Longer than the session of a member. */
-const PAUSE_MS = 12_000;
 const FILES = ['20261001', '20240418', '20221025', 'lmp1Day', '13_35_13', '13_30_51'];
 const missing = kafkaMissing();
 const dir = mkdtempSync(join(tmpdir(), 'carbon-kafka-scale-'));
-
-interface Child {
-  readonly process: Bun.Subprocess<'ignore', 'pipe', 'inherit'>;
-  readonly name: string;
-}
-
-/** Other processes of the product, which come and go. */
-class Others {
-  readonly living: Child[] = [];
-  readonly done = { joins: 0, leaves: 0, kills: 0, pauses: 0 };
-  #count = 0;
-
-  constructor(
-    readonly brokers: string,
-    readonly clickhouseUrl: string,
-    readonly draw: () => number,
-  ) {}
-
-  async join(workers: number): Promise<void> {
-    this.#count += 1;
-    const name = `m${this.#count}`;
-    const program = join(import.meta.dir, 'kafka-threads.ts');
-    const words = [program, this.brokers, this.clickhouseUrl, join(dir, name), String(workers)];
-    const child = Bun.spawn([process.execPath, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
-    this.living.push({ process: child, name });
-    let said = '';
-    for await (const chunk of child.stdout) {
-      said += new TextDecoder().decode(chunk);
-      if (said.includes('running')) break;
-    }
-    expect(said).toContain('running');
-    this.done.joins += 1;
-  }
-
-  async leave(): Promise<void> {
-    const child = this.#take();
-    child?.process.kill('SIGTERM');
-    expect(await child?.process.exited).toBe(0);
-    this.done.leaves += 1;
-  }
-
-  async kill(): Promise<void> {
-    const child = this.#take();
-    child?.process.kill('SIGKILL');
-    await child?.process.exited;
-    this.done.kills += 1;
-  }
-
-  async pause(): Promise<void> {
-    const child = this.living[Math.floor(this.draw() * this.living.length)];
-    child?.process.kill('SIGSTOP');
-    await Bun.sleep(PAUSE_MS);
-    child?.process.kill('SIGCONT');
-    this.done.pauses += 1;
-  }
-
-  async change(): Promise<void> {
-    const { length } = this.living;
-    const drawn = this.draw();
-    if (length === 0 || (length < MEMBERS_MAX && drawn < 0.4))
-      return this.join(1 + Math.floor(this.draw() * 3));
-    if (drawn < 0.6) return this.leave();
-    return drawn < 0.8 ? this.kill() : this.pause();
-  }
-
-  async end(): Promise<void> {
-    while (this.living.length > 0) await this.leave();
-  }
-
-  async stop(): Promise<void> {
-    for (const { process: child } of this.living.splice(0)) {
-      child.kill('SIGKILL');
-      await child.exited;
-    }
-  }
-
-  #take(): Child | undefined {
-    return this.living.splice(Math.floor(this.draw() * this.living.length), 1)[0];
-  }
-}
 
 async function topicsOf(server: KafkaServer) {
   const raw = await Promise.all(markets.map(({ market }) => foreignRead(server, rawTopic(market))));
@@ -147,7 +65,8 @@ function scale(urlOf: () => string): void {
     await bench.close();
     server = await startKafka({ nodes: 1 });
     const url = urlOf();
-    others = new Others(server.brokers, url, randomOf(seedOf('kafka-scale')));
+    const draw = randomOf(seedOf('kafka-scale'));
+    others = new Others({ brokers: server.brokers, clickhouseUrl: url, dir, draw });
     const settings = { KAFKA_BROKERS: server.brokers, CLICKHOUSE_URL: url, WORKER_ID: 'stays' };
     threads = await openThreads(join(dir, 'stays'), 1, settings);
   }, 6 * MINUTES);

@@ -7,6 +7,11 @@ import { createServer, type Server, Socket } from 'node:net';
 
 export const API = {
   Produce: 0,
+  Fetch: 1,
+  Metadata: 3,
+  JoinGroup: 11,
+  Heartbeat: 12,
+  SyncGroup: 14,
   OffsetFetch: 9,
   FindCoordinator: 10,
   InitProducerId: 22,
@@ -30,9 +35,13 @@ export const FAULTS: readonly Fault[] = ['before', 'after', 'torn', 'silent', 'l
 interface Armed {
   readonly api: Api;
   readonly fault: Fault;
+  /** So many go through before. */
+  skip: number;
   /** How often; counted down. */
   left: number;
 }
+
+type Met = Pick<Armed, 'api' | 'fault'>;
 
 /** Bytes that come in pieces, cut into frames of a length and so many bytes. */
 class Frames {
@@ -58,6 +67,8 @@ export class KafkaProxy {
   to = 0;
   /** Faults that happened. */
   readonly met: string[] = [];
+  /** Called in the moment in which a request is not passed on, or its answer is there and is not. */
+  struck: (api: Api, fault: Fault) => void = () => {};
 
   private constructor(lateMs: number) {
     this.#lateMs = lateMs;
@@ -76,9 +87,9 @@ export class KafkaProxy {
     return address.port;
   }
 
-  /** The next `times` of these requests meet the fault. */
-  arm(api: Api, fault: Fault, times = 1): void {
-    this.#armed.push({ api, fault, left: times });
+  /** After `skip` of them, the next `times` of these requests meet the fault. */
+  arm(api: Api, fault: Fault, times = 1, skip = 0): void {
+    this.#armed.push({ api, fault, skip, left: times });
   }
 
   /** No fault is waiting any more. */
@@ -102,20 +113,25 @@ export class KafkaProxy {
     this.#keep(broker);
     client.on('close', () => broker.destroy());
     broker.on('close', () => client.destroy());
-    const asked = new Map<number, Fault>();
+    const asked = new Map<number, Met>();
     const [requests, answers] = [new Frames(), new Frames()];
     let silent = false;
     client.on('data', (bytes: Buffer) => {
       for (const frame of requests.add(bytes)) {
-        const fault = this.#draw(frame.readInt16BE(4));
-        if (fault === 'before') return void client.destroy();
-        if (fault !== null) asked.set(frame.readInt32BE(8), fault);
+        const met = this.#draw(frame.readInt16BE(4));
+        if (met?.fault === 'before') {
+          this.struck(met.api, met.fault);
+          return void client.destroy();
+        }
+        if (met !== null) asked.set(frame.readInt32BE(8), met);
         if (!silent) broker.write(frame);
       }
     });
     broker.on('data', (bytes: Buffer) => {
       for (const frame of answers.add(bytes)) {
-        const fault = asked.get(frame.readInt32BE(4));
+        const met = asked.get(frame.readInt32BE(4));
+        const fault = met?.fault;
+        if (met !== undefined) this.struck(met.api, met.fault);
         silent ||= fault === 'silent';
         if (silent) continue;
         if (fault === 'late') setTimeout(() => client.write(frame), this.#lateMs);
@@ -127,12 +143,14 @@ export class KafkaProxy {
     broker.connect(this.to, '127.0.0.1');
   }
 
-  #draw(key: number): Fault | null {
+  #draw(key: number): Met | null {
     const armed = this.#armed.find((each) => each.left > 0 && API[each.api] === key);
     if (armed === undefined) return null;
+    armed.skip -= 1;
+    if (armed.skip >= 0) return null;
     armed.left -= 1;
     this.met.push(`${armed.api} ${armed.fault}`);
-    return armed.fault;
+    return armed;
   }
 
   #keep(socket: Socket): void {

@@ -22,6 +22,8 @@ export class TcpProxy {
   lost = 0;
   /** Requests that were cut. */
   torn = 0;
+  /** Called when a reply is lost or a request cut. */
+  struck: () => void = () => {};
 
   private constructor(mood: Mood, to: () => number) {
     this.#mood = mood;
@@ -70,6 +72,7 @@ export class TcpProxy {
       sent += bytes.length;
       if (mood === 'tear' && sent > TORN_AFTER_BYTES) {
         this.torn += 1;
+        this.struck();
         client.destroy();
       } else server.write(bytes);
     });
@@ -78,6 +81,7 @@ export class TcpProxy {
       else if (mood === 'slow') setTimeout(() => client.write(bytes), SLOW_MS);
       else if (!client.destroyed) {
         this.lost += 1;
+        this.struck();
         client.destroy();
       }
     });

@@ -24,7 +24,13 @@ function freePort(): number {
 
 /** Call at the top of a test file; nothing runs before `start`. */
 export function redisForTests(): TestRedis {
-  const newDir = temporaryDirs('carbon-redis');
+  const redis = redisIn(temporaryDirs('carbon-redis'));
+  afterAll(() => redis.signal('SIGKILL'));
+  return redis;
+}
+
+/** Nothing runs before `start`; whoever calls ends it by SIGKILL. `newDir`: a directory for each start. */
+export function redisIn(newDir: () => string): TestRedis {
   const port = freePort();
   const url = `redis://127.0.0.1:${port}`;
   let child: Bun.Subprocess | null = null;
@@ -36,10 +42,6 @@ export function redisForTests(): TestRedis {
       client.close();
     }
   };
-  afterAll(async () => {
-    child?.kill('SIGKILL');
-    await child?.exited;
-  });
   return {
     url,
     send,

@@ -15,6 +15,8 @@ export interface Threads {
   readonly events: readonly SupervisorEvent[];
   /** Resolves when everything that was fed has gone all the way. */
   feed(responses: readonly Response[]): Promise<void>;
+  /** Resolves when all of it is on the log; everywhere else it may come later. */
+  replay(responses: AsyncIterable<Response>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -52,17 +54,20 @@ export async function openThreads(
   const { pipeline, workers } = launched;
   await launched.database.migrate();
   await Promise.all([pipeline.start(), workers.start()]);
+  const replay = (responses: AsyncIterable<Response>): Promise<void> =>
+    pipeline.replay({
+      name: `test-${pipeline.sources.length}`,
+      responses,
+      speed: null,
+      chunkMax: 500,
+      responseDone: () => {},
+    });
   return {
     launched,
     events: seen,
+    replay,
     async feed(responses) {
-      await pipeline.replay({
-        name: `test-${pipeline.sources.length}`,
-        responses: each(responses),
-        speed: null,
-        chunkMax: 500,
-        responseDone: () => {},
-      });
+      await replay(each(responses));
       await pipeline.caughtUp(new AbortController().signal);
     },
     async stop() {

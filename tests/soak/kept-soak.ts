@@ -1,0 +1,78 @@
+// The files of the soak: a section that was stopped, so that the same command goes on after its last judged
+// round, and every result there was, one line each.
+
+import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { Result } from './soak-report.ts';
+import { Tally } from './tally.ts';
+
+const DIR = join(resolve(import.meta.dir, '../..'), '.soak');
+
+/** What a kept run must have been asked for to be gone on with. */
+export interface Asked {
+  readonly section: string;
+  readonly part: string | null;
+  readonly count: number | null;
+}
+
+interface Kept extends Asked {
+  readonly seed: number;
+  readonly tally: Pick<Tally, 'rounds' | 'ticks' | 'millis' | 'failed' | 'reached' | 'told'>;
+}
+
+export class KeptSoak {
+  readonly tally = new Tally();
+  readonly seed: number;
+  readonly #file: string;
+
+  /** `seed`: a kept run of another one is not gone on with; null: of any. */
+  constructor(
+    readonly asked: Asked,
+    seed: number | null,
+  ) {
+    this.#file = join(
+      DIR,
+      `${[asked.section, asked.part, asked.count].filter((each) => each !== null).join('-')}.json`,
+    );
+    const kept = keptIn(this.#file);
+    const goesOn = kept !== null && (seed === null || seed === kept.seed);
+    this.seed = goesOn ? kept.seed : (seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 1);
+    if (!goesOn) return;
+    const { failed, reached, told, ...counts } = kept.tally;
+    Object.assign(this.tally, counts);
+    this.tally.failed.push(...failed);
+    Object.assign(this.tally.reached, reached);
+    Object.assign(this.tally.told, told);
+  }
+
+  /** All or nothing: who is killed meanwhile leaves the file as it was. */
+  save(): void {
+    const { rounds, ticks, millis, failed, reached, told } = this.tally;
+    const kept: Kept = {
+      ...this.asked,
+      seed: this.seed,
+      tally: { rounds, ticks, millis, failed, reached, told },
+    };
+    mkdirSync(dirname(this.#file), { recursive: true });
+    writeFileSync(`${this.#file}.new`, `${JSON.stringify(kept)}\n`);
+    renameSync(`${this.#file}.new`, this.#file);
+  }
+
+  /** It has come to its end: the same command begins anew. */
+  forget(): void {
+    rmSync(this.#file, { force: true });
+  }
+}
+
+export function appendResult(result: Result): void {
+  mkdirSync(DIR, { recursive: true });
+  appendFileSync(join(DIR, 'results.jsonl'), `${JSON.stringify(result)}\n`);
+}
+
+function keptIn(file: string): Kept | null {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return null;
+  }
+}
