@@ -11,6 +11,7 @@ import type { Log } from '../../runtime/log/log.ts';
 import { type GroupName, SERVICES, TOPIC, topicSpecs } from '../../runtime/services.ts';
 import type { EmbeddedEngine } from '../../sinks/clickhouse-embedded.ts';
 import { migrate } from '../../sinks/migrations.ts';
+import { type Bench, openBench } from '../support/bench.ts';
 import { configDir, edited, SHIPPED, textOf } from '../support/config-dir.ts';
 import { clientOf, startEngine } from '../support/engine.ts';
 import { type KafkaServer, startKafka } from '../support/kafka.ts';
@@ -20,7 +21,7 @@ import { Others, type OthersWish } from '../support/others.ts';
 import { TcpProxy } from '../support/proxy.ts';
 import { randomOf } from '../support/random.ts';
 import { until } from '../support/until.ts';
-import { Market } from './market.ts';
+import { fedFrom, Market } from './market.ts';
 
 const MINUTES = 60_000;
 const PARTITIONS = 8;
@@ -42,6 +43,7 @@ export class Bed {
   readonly clickhouse: ReturnType<typeof clientOf>;
   readonly #ends: (() => Promise<void>)[] = [];
   #publishing: Promise<void> = Promise.resolve();
+  #feeder: Bench | null = null;
   #stop = new AbortController();
 
   private constructor(
@@ -66,9 +68,8 @@ export class Bed {
     const listeners = [{ name: 'PROXIED', protocol: 'PLAINTEXT', advertised: kafkaProxy.port } as const];
     const server = await startKafka(nodes === 1 ? { nodes, security: { listeners } } : { nodes });
     if (nodes === 1) kafkaProxy.to = Number(server.listener('PROXIED').split(':')[1]);
-    const home = join(dir, 'engine');
-    mkdirSync(home);
-    const engine = { engine: await startEngine(home) };
+    mkdirSync(engineDirOf(dir));
+    const engine = { engine: await startEngine(engineDirOf(dir)) };
     const clickhouseProxy = await TcpProxy.start('pass', () => engine.engine.httpPort);
     const log = openKafkaLog(kafkaOptions(server.brokers, { worker: 'looks' }));
     const bed = new Bed(dir, server, kafkaProxy, engine, clickhouseProxy, log, quickConfigs(), seed);
@@ -86,6 +87,10 @@ export class Bed {
   /** What processes of the product are told: the way through the proxies. */
   get brokers(): string {
     return this.server.nodes.length === 1 ? `127.0.0.1:${this.kafkaProxy.port}` : this.server.brokers;
+  }
+
+  get engineDir(): string {
+    return engineDirOf(this.dir);
   }
 
   get clickhouseUrl(): string {
@@ -117,10 +122,24 @@ export class Bed {
     })();
   }
 
+  /** No more is published, and nobody feeds: the judge does the rest. */
   async quiet(): Promise<void> {
     this.#stop.abort();
     await this.#publishing;
     this.market.end();
+    await this.#feeder?.close();
+    this.#feeder = null;
+  }
+
+  /** Feeds what is published from here, so that what happens to members does not happen to connectors. */
+  async feed(): Promise<void> {
+    const log = openKafkaLog(kafkaOptions(this.server.brokers, { worker: 'feeds' }));
+    const clickhouseUrl = this.clickhouseServer.engine.url;
+    const feeder = await openBench({ dir: join(this.dir, 'feeds'), log, clickhouseUrl, roles: new Set() });
+    this.#feeder = feeder;
+    const responses = fedFrom(this.market.file);
+    const wish = { name: 'market', responses, speed: null, chunkMax: 500, responseDone: () => {} };
+    feeder.pipeline.replay(wish).catch((error) => console.log(`the feeder ended: ${error}`));
   }
 
   /** Records that somebody has still to read, over all groups. */
@@ -151,15 +170,19 @@ export class Bed {
     return sum;
   }
 
-  /** Resolves when so many more records of bars are on their topic; says what stands where that is late. */
-  async progress(what: string, more = 1, minutes = 4): Promise<void> {
-    const bars = (): Promise<number> => this.written(TOPIC.bars).catch(() => 0);
-    const from = await until('an answer of the log', async () => (await bars()) + 1, minutes * MINUTES);
-    await this.within(
-      until(`bars ${what}`, async () => (await bars()) + 1 >= from + more, minutes * MINUTES),
-      what,
-      minutes + 1,
-    );
+  /** Resolves when more bars are on their topic; says what stands where that is late. */
+  async progress(what: string, minutes = 4): Promise<void> {
+    const bars = (): Promise<number | null> => this.written(TOPIC.bars).catch(() => null);
+    const look = async (): Promise<void> => {
+      const from = await until('an end of bars', async () => ((await bars()) ?? -1) + 1, minutes * MINUTES);
+      await until('more bars', async () => ((await bars()) ?? -1) + 1 > from, minutes * MINUTES);
+    };
+    await this.within(look(), `bars ${what}`, minutes);
+  }
+
+  /** Resolves when it holds; says what stands where that is late. */
+  met(what: string, holds: () => Promise<boolean>, minutes: number): Promise<unknown> {
+    return this.within(until('it', holds, minutes * MINUTES), what, minutes);
   }
 
   /** Throws with what waits to be read when the work takes longer. */
@@ -182,6 +205,7 @@ export class Bed {
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#publishing.catch(() => {});
+    if (this.#feeder !== null) await Promise.race([this.#feeder.close().catch(() => {}), Bun.sleep(10_000)]);
     for (const end of this.#ends.splice(0)) await end();
     this.kafkaProxy.close();
     this.clickhouseProxy.close();
@@ -194,6 +218,8 @@ export class Bed {
   }
 }
 
+const engineDirOf = (dir: string): string => join(dir, 'engine');
+
 /** As shipped, but who is gone is noticed soon. */
 function quickConfigs(): ReturnType<typeof configDir> {
   let text = textOf(SHIPPED, 'runtime');
@@ -202,6 +228,7 @@ function quickConfigs(): ReturnType<typeof configDir> {
     ['rebalance_timeout_ms', 30_000, 10_000],
     ['transaction_timeout_ms', 30_000, 20_000],
     ['request_timeout_ms', 10_000, 5_000],
+    ['layout_poll_ms', 10_000, 2_000],
   ] as const) {
     text = edited(text, `${key}: ${shipped}\n`, `${key}: ${quick}\n`);
   }

@@ -17,7 +17,7 @@ import type { Log } from '../../runtime/log/log.ts';
 import { runtimePolicy } from '../../runtime/options.ts';
 import { Pipeline } from '../../runtime/pipeline.ts';
 import { prepare } from '../../runtime/startup.ts';
-import type { RecordEvent } from '../../runtime/views.ts';
+import type { RecordEvent, ServiceName } from '../../runtime/views.ts';
 import type { ClickHouse } from '../../sinks/clickhouse.ts';
 import { silverTicks } from '../../sinks/queries.ts';
 
@@ -27,6 +27,8 @@ export interface BenchOptions {
   readonly log?: Log;
   /** A ClickHouse that runs already; unset: the embedded one in `dir`. */
   readonly clickhouseUrl?: string;
+  /** Services that are hosted; unset: all. */
+  readonly roles?: ReadonlySet<ServiceName>;
   /** Hears every event; unset: nobody. */
   readonly record?: RecordEvent;
   /** Records of one batch of a stage; unset: as shipped. */
@@ -83,7 +85,7 @@ export async function openBench(options: BenchOptions): Promise<Bench> {
       },
     },
     {
-      roles: new Set(environment.roles),
+      roles: options.roles ?? new Set(environment.roles),
       markets,
       connectors: Object.keys(config.connectors.connectors),
       partitions: config.runtime.log.partitions,

@@ -73,10 +73,10 @@ export class Others {
     this.done.kills += 1;
   }
 
-  async pause(): Promise<void> {
+  async pause(meanwhile = async () => {}): Promise<void> {
     const child = this.living[Math.floor(this.#wish.draw() * this.living.length)];
     child?.process.kill('SIGSTOP');
-    await Bun.sleep(this.#wish.pauseMs ?? PAUSE_MS);
+    await Promise.all([Bun.sleep(this.#wish.pauseMs ?? PAUSE_MS), meanwhile()]);
     child?.process.kill('SIGCONT');
     this.done.pauses += 1;
   }
