@@ -6,7 +6,8 @@ import { dirname, join, resolve } from 'node:path';
 import type { Result } from './soak-report.ts';
 import { Tally } from './tally.ts';
 
-const DIR = join(resolve(import.meta.dir, '../..'), '.soak');
+/** Beside the project's other files. */
+export const SOAK_DIR = join(resolve(import.meta.dir, '../..'), '.soak');
 
 /** What a kept run must have been asked for to be gone on with. */
 export interface Asked {
@@ -27,13 +28,12 @@ export class KeptSoak {
 
   /** `seed`: a kept run of another one is not gone on with; null: of any. */
   constructor(
+    dir: string,
     readonly asked: Asked,
     seed: number | null,
   ) {
-    this.#file = join(
-      DIR,
-      `${[asked.section, asked.part, asked.count].filter((each) => each !== null).join('-')}.json`,
-    );
+    const words = [asked.section, asked.part, asked.count].filter((each) => each !== null);
+    this.#file = join(dir, `${words.join('-')}.json`);
     const kept = keptIn(this.#file);
     const goesOn = kept !== null && (seed === null || seed === kept.seed);
     this.seed = goesOn ? kept.seed : (seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 1);
@@ -64,9 +64,9 @@ export class KeptSoak {
   }
 }
 
-export function appendResult(result: Result): void {
-  mkdirSync(DIR, { recursive: true });
-  appendFileSync(join(DIR, 'results.jsonl'), `${JSON.stringify(result)}\n`);
+export function appendResult(dir: string, result: Result): void {
+  mkdirSync(dir, { recursive: true });
+  appendFileSync(join(dir, 'results.jsonl'), `${JSON.stringify(result)}\n`);
 }
 
 function keptIn(file: string): Kept | null {

@@ -2,7 +2,7 @@
 // round that fails is printed with the command that repeats it, and the others go on.
 
 import { kafkaMissing } from '../support/kafka.ts';
-import { appendResult, KeptSoak } from './kept-soak.ts';
+import { appendResult, KeptSoak, SOAK_DIR } from './kept-soak.ts';
 import { round } from './round.ts';
 import { type Part, partsOf } from './sections.ts';
 import { optionsOf } from './soak-options.ts';
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
   const { section, part, count, millis, json } = options;
   const say = (line: string): void =>
     void (json || console.log(`${new Date().toISOString().slice(11, 19)} ${line}`));
-  const kept = new KeptSoak({ section, part, count }, options.seed);
+  const kept = new KeptSoak(SOAK_DIR, { section, part, count }, options.seed);
   const { tally, seed } = kept;
   const parts = partsOf(section, part, count);
   say(`soak ${section}, seed ${seed}, commit ${commit()}`);
@@ -68,7 +68,7 @@ async function main(): Promise<void> {
   const result: Result = { section, date, seed, commit: commit(), parts, ...counts };
   if (json) console.log(JSON.stringify(result));
   else say(sentence(result));
-  appendResult(result);
+  appendResult(SOAK_DIR, result);
   if (options.readme) intoReadme(result);
   if (next() === undefined) kept.forget();
   process.exit(failed.length > 0 ? 1 : 0);
