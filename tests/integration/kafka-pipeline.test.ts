@@ -1,6 +1,5 @@
 // The whole pipeline on a real Kafka broker: gold equals a run on the embedded log, every topic holds each
-// fact once for a foreign read_committed reader, and the stock tools tell the same as we do. Killed at random
-// points, it ends as if nothing had happened.
+// fact once for a foreign read_committed reader, and the stock tools tell the same as we do.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -8,22 +7,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { markets } from '../../actors/feeds/markets.ts';
 import { openKafkaLog } from '../../runtime/log/kafka.ts';
-import type { Log } from '../../runtime/log/log.ts';
 import { rawTopic, SERVICES, TOPIC } from '../../runtime/services.ts';
 import { type Bench, openBench } from '../support/bench.ts';
-import { engineForTests } from '../support/engine.ts';
 import { foreignRead } from '../support/foreign-reader.ts';
 import { countOf, goldFingerprints } from '../support/gold.ts';
 import { type KafkaServer, kafkaMissing, startKafka } from '../support/kafka.ts';
 import { kafkaOptions } from '../support/kafka-log.ts';
-import { randomOf, seedOf } from '../support/random.ts';
 import { recording, responseOf } from '../support/recordings.ts';
 import { topicFaults } from '../support/topics.ts';
-import { until } from '../support/until.ts';
 
 const MINUTES = 60_000;
 const FILES = ['20240418', 'lmp1Day', 'lmp5Min', '20110716'];
-const KILLS = 5;
 const missing = kafkaMissing();
 const dir = mkdtempSync(join(tmpdir(), 'carbon-kafka-pipeline-'));
 
@@ -45,23 +39,9 @@ async function foreignTopics(server: KafkaServer) {
   return { raw: raw.flat(), ticks, enriched, bars };
 }
 
-async function written(log: Log): Promise<number> {
-  const specs = (await log.topics()).filter(
-    (each) => each.name === TOPIC.enriched || each.name === TOPIC.bars,
-  );
-  let sum = 0;
-  for (const { name, partitions } of specs) {
-    for (let partition = 0; partition < partitions; partition += 1) {
-      sum += await log.end({ topic: name, partition });
-    }
-  }
-  return sum;
-}
-
 if (missing !== null) describe('the pipeline on Kafka', () => test.skip(missing, () => {}));
 else {
   describe('the pipeline on Kafka', () => {
-    const engine = engineForTests();
     let expected: Awaited<ReturnType<typeof tables>>;
     let ticks = 0;
 
@@ -128,63 +108,5 @@ else {
         3 * MINUTES,
       );
     });
-
-    test(
-      `killed by SIGKILL ${KILLS} times, ends as if nothing had happened`,
-      async () => {
-        const server = await startKafka({ nodes: 1 });
-        try {
-          await killedAgainAndAgain(server, engine().engine.url, expected, ticks);
-        } finally {
-          await server.stop();
-        }
-      },
-      8 * MINUTES,
-    );
   });
-}
-
-async function killedAgainAndAgain(
-  server: KafkaServer,
-  clickhouseUrl: string,
-  expected: Awaited<ReturnType<typeof tables>>,
-  ticks: number,
-): Promise<void> {
-  const random = randomOf(seedOf('kafka-kill'));
-  const data = join(dir, 'killed');
-  const watching = openKafkaLog(kafkaOptions(server.brokers, { worker: 'watching' }));
-  const program = join(import.meta.dir, 'kafka-bench.ts');
-  let kills = 0;
-  for (let goal = 0; kills < KILLS; ) {
-    const words = [process.execPath, program, server.brokers, clickhouseUrl, data, ...FILES];
-    const child = Bun.spawn(words, { stdio: ['ignore', 'ignore', 'inherit'] });
-    goal += Math.floor(random() * ((2 * ticks) / KILLS));
-    await until(
-      `${goal} records, or its end`,
-      async () => child.exitCode !== null || (await written(watching)) > goal,
-      3 * MINUTES,
-    );
-    if (child.exitCode !== null) {
-      expect(child.exitCode).toBe(0);
-      break;
-    }
-    child.kill('SIGKILL');
-    await child.exited;
-    kills += 1;
-  }
-  await watching.close();
-  console.log(`${kills} kills`);
-  expect(kills).toBeGreaterThanOrEqual(2);
-  const log = openKafkaLog(kafkaOptions(server.brokers, { worker: data }));
-  const bench = await openBench({ dir: data, log, clickhouseUrl });
-  try {
-    await bench.feed(FILES.map((name) => responseOf(recording(name))));
-    expect(await tables(bench)).toEqual(expected);
-    expect((await bench.conservation()).checks.filter((each) => each.off !== 0)).toEqual([]);
-    const topics = await foreignTopics(server);
-    expect(topics.ticks.length).toBe(ticks);
-    expect(topicFaults(topics)).toEqual([]);
-  } finally {
-    await bench.close();
-  }
 }

@@ -133,6 +133,7 @@ export class Bed {
 
   /** Feeds what is published from here, so that what happens to members does not happen to connectors. */
   async feed(): Promise<void> {
+    if (this.#feeder !== null) return;
     const log = openKafkaLog(kafkaOptions(this.server.brokers, { worker: 'feeds' }));
     const clickhouseUrl = this.clickhouseServer.engine.url;
     const feeder = await openBench({ dir: join(this.dir, 'feeds'), log, clickhouseUrl, roles: new Set() });
