@@ -10,7 +10,15 @@ import { CONNECTORS } from './services.ts';
 import type { ConnectorTelemetry, ProcessTelemetry } from './telemetry.ts';
 import type { DependencyView, HealthView, ServiceView } from './views.ts';
 
-const STATUS = { healthy: 'up', degraded: 'degraded', unhealthy: 'down', disabled: 'degraded' } as const;
+const STATUS = {
+  healthy: 'up',
+  degraded: 'degraded',
+  unhealthy: 'down',
+  disabled: 'degraded',
+  standby: 'standby',
+} as const;
+/** Nothing is wrong. */
+const WELL: ReadonlySet<DependencyView['status']> = new Set(['up', 'standby']);
 
 /** Each connector by name, as a dependency. */
 export function operators(of: Connectors, nowMs: number): Readonly<Record<string, DependencyView>> {
@@ -26,7 +34,7 @@ export function operators(of: Connectors, nowMs: number): Readonly<Record<string
 /** What is wrong with them in one sentence; null when nothing is. */
 export function trouble(of: Readonly<Record<string, DependencyView>>): string | null {
   const told = Object.entries(of).flatMap(([name, { status, cause }]) =>
-    status === 'up' ? [] : [`${name}: ${cause ?? status}`],
+    WELL.has(status) ? [] : [`${name}: ${cause ?? status}`],
   );
   return told.length === 0 ? null : told.join('; ');
 }

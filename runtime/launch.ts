@@ -1,6 +1,7 @@
 // Builds the adapters and the pipeline over them: what `start` and `replay` have in common. Opens in the
 // order in which a refusal costs least: the log's directory, then the engine.
 
+import { hostname } from 'node:os';
 import type { Environment } from '../configs/environment.ts';
 import { memoryCache } from '../sinks/memory-cache.ts';
 import { redisCache } from '../sinks/redis.ts';
@@ -11,6 +12,7 @@ import type { Done } from './done.ts';
 import { EventLog } from './events.ts';
 import { AnswerCache } from './http/answer-cache.ts';
 import type { Connectors } from './live/connectors.ts';
+import type { Self } from './live/hold.ts';
 import { openConnectors } from './live/open-connectors.ts';
 import type { Log } from './log/log.ts';
 import { LogFault } from './log/log-fault.ts';
@@ -38,6 +40,8 @@ export interface Launch {
   readonly telemetry: ReadonlyMap<StageName, Telemetry>;
   readonly connectorTelemetry: ConnectorTelemetry;
   readonly exhausted: (cause: string) => void;
+  /** Where this process answers about its connectors; null, or unset: nowhere. */
+  readonly address?: () => string | null;
 }
 
 export interface Launched {
@@ -89,7 +93,9 @@ export async function launch(of: Launch): Promise<Launched> {
     const cache = answerCache(of);
     const pipeline = pipelineOf(of, log, database, cache, () => workers.ledgers());
     const secret = (name: string) => environment.operatorKeys[name] ?? null;
-    const connectors = openConnectors(pipeline.intake(), of.prepared.plans, of.connectorTelemetry, secret);
+    const { plans } = of.prepared;
+    const self = selfOf(of);
+    const connectors = openConnectors(pipeline.intake(), plans, of.connectorTelemetry, secret, self);
     pipeline.sources.push(...connectors.feedings());
     const workers = workersOf(of, { pipeline, database, cache, connectors, log });
     const close = async (): Promise<void> => {
@@ -106,11 +112,28 @@ export async function launch(of: Launch): Promise<Launched> {
   }
 }
 
+/** This process, for those who share its log. */
+function selfOf({ opened, address }: Launch): Self {
+  const id = crypto.randomUUID();
+  return {
+    id,
+    worker: opened.worker ?? id,
+    host: hostname(),
+    pid: process.pid,
+    url: address ?? (() => null),
+  };
+}
+
 /** Connectors first, then service by service in every thread at once. */
-export async function drainAll({ pipeline, workers }: Pick<Launched, 'pipeline' | 'workers'>): Promise<void> {
+export async function drainAll({
+  pipeline,
+  workers,
+  connectors,
+}: Pick<Launched, 'pipeline' | 'workers' | 'connectors'>): Promise<void> {
   pipeline.platform.leaving();
   await workers.leave();
   await pipeline.drain((group) => workers.drain(group));
+  await connectors.release();
 }
 
 /** Events are read back before the first is recorded, however long the log is away. */

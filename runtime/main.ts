@@ -7,6 +7,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { systemClock } from './clock.ts';
 import type { EventLog } from './events.ts';
 import { drainAll, eventLog, type Launched, launch } from './launch.ts';
+import { nameOf } from './live/hold.ts';
 import { startConnectors } from './live/open-connectors.ts';
 import { openLoggers } from './logging.ts';
 import { type LogVoice, openLog } from './open-log.ts';
@@ -89,6 +90,7 @@ async function main(): Promise<void> {
     telemetry: ports.telemetry,
     connectorTelemetry: ports.connectorTelemetry,
     exhausted: (cause) => giveUp(cause, logger, events),
+    address: ports.anyAddress,
   });
   const stop = onSignals(launched, ports, draining, voice);
   await launched.database.migrate();
@@ -122,8 +124,9 @@ async function followLive(
 ): Promise<void> {
   await startConnectors(connectors, pipeline.intake(), stop);
   if (stop.aborted) return;
-  const lines = connectors.all.map(({ plan, feeds, state }) => {
+  const lines = connectors.all.map(({ plan, feeds, state, hold }) => {
     const what = feeds.map(({ settings }) => settings.source.run).join(', ');
+    if (hold.other !== null) return `${plan.name.padEnd(8)} stands by: ${nameOf(hold.other)} follows it`;
     const off = state.enabled ? '' : `: disabled, ${state.reason ?? 'by connectors.yaml'}`;
     return `${plan.name.padEnd(8)} ${what}${off}`;
   });

@@ -14,6 +14,7 @@ import { serviceApp, startingApp } from './http/service-app.ts';
 import { actorsOfService, inspectionOf, reachable } from './inspection-whole.ts';
 import type { Launched } from './launch.ts';
 import { connectorsView } from './live/connectors-view.ts';
+import { Elsewhere } from './live/elsewhere.ts';
 import type { Loggers } from './logging.ts';
 import type { OpenedLog } from './open-log.ts';
 import { projectionOptions } from './options/projection.ts';
@@ -22,7 +23,14 @@ import { type ServiceParts, serviceView, specOf } from './service-views.ts';
 import { CONNECTORS, type PortSpec, SERVICES } from './services.ts';
 import type { Prepared } from './startup.ts';
 import { ConnectorTelemetry, type Disk, ProcessTelemetry, Telemetry } from './telemetry.ts';
-import type { EventKind, ServiceName, ServiceView, StageName, SupervisorEvent } from './views.ts';
+import type {
+  ConnectorsView,
+  EventKind,
+  ServiceName,
+  ServiceView,
+  StageName,
+  SupervisorEvent,
+} from './views.ts';
 
 export interface Ports {
   readonly telemetry: ReadonlyMap<StageName, Telemetry>;
@@ -33,6 +41,8 @@ export interface Ports {
   urlOf(service: ServiceName): string | null;
   /** Where other processes reach the service of a group; null when it is not hosted here. */
   addressOf(group: string): string | null;
+  /** Where others reach this process about its connectors; null: it has no port. */
+  anyAddress(): string | null;
   /** From now on health tells of the log. */
   opened(log: OpenedLog): void;
   /** Gives every port its full routes. */
@@ -97,10 +107,7 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
     await stop();
     throw error;
   }
-  const addressOf = (group: string): string | null => {
-    const port = portOf(open, group);
-    return port === undefined ? null : urlOf(reachable(environment.host), port);
-  };
+  const addressOf = (group: string) => at(environment.host, portOf(open, group));
   return {
     telemetry,
     connectorTelemetry,
@@ -110,13 +117,14 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
       return port === undefined ? null : urlOf(environment.host, port);
     },
     addressOf,
+    anyAddress: () => anyAddress(open, environment.host),
     opened(log) {
       now.opened = log;
     },
     ready(running, events) {
       now.running = running;
       const inspection = inspectionOf(running, events, prepared.config.runtime.log.partitions);
-      const connectors = connectorsView(running.connectors, systemClock);
+      const connectors = viewOf(running, prepared);
       for (const { view: service, listening, settings: appSettings } of open.values()) {
         const own = addressOf(service.group);
         const actors = actorsOfService(running.log, service.group, own, inspection.actors);
@@ -136,6 +144,22 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
     },
     stop,
   };
+}
+
+/** The connectors' own port, else any. */
+function anyAddress(open: ReadonlyMap<ServiceName, Open>, host: string): string | null {
+  return at(host, (open.get('connectors') ?? [...open.values()][0])?.listening.port);
+}
+
+function at(host: string, port: number | undefined): string | null {
+  return port === undefined ? null : urlOf(reachable(host), port);
+}
+
+function viewOf({ connectors: of, log }: Launched, { config }: Prepared): ConnectorsView {
+  const named = Object.entries(config.connectors.connectors);
+  const configured = new Map(named.map(([name, { market }]) => [name, market]));
+  const where = new Elsewhere({ of, log, clock: systemClock, configured });
+  return connectorsView(of, systemClock, where);
 }
 
 function counted(

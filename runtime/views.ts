@@ -9,7 +9,7 @@ import type { PartitionLag } from './log/log.ts';
 export type StageName = 'normalization' | 'enrichment' | 'aggregation' | 'projection' | 'data-quality';
 export type ServiceName = StageName | 'connectors';
 
-export type DependencyStatus = 'up' | 'down' | 'degraded' | 'embedded';
+export type DependencyStatus = 'up' | 'down' | 'degraded' | 'embedded' | 'standby';
 
 export interface DependencyView {
   readonly status: DependencyStatus;
@@ -206,11 +206,14 @@ export interface BackfillWish {
   readonly onlyMissing: boolean;
 }
 
-/** Why something is not done: nothing of that name runs here, it can never be done, or not now. */
+/**
+ * Why something is not done: nothing of that name runs here, it can never be done, not now, another process
+ * is to be asked, or it begins.
+ */
 export interface Refused {
-  readonly refused: 'unknown' | 'wrong' | 'refused';
+  readonly refused: 'unknown' | 'wrong' | 'refused' | 'elsewhere' | 'starting';
   readonly message: string;
-  /** What there is instead. */
+  /** What there is instead; addresses of who is to be asked. */
   readonly known: readonly string[];
 }
 
@@ -226,8 +229,13 @@ export interface ConnectorsView {
   /** Remembered on the log before it acts. What is in flight finishes. */
   turn(name: string, enabled: boolean, reason: string | null): Promise<Json | Refused>;
   fetchNow(name: string): Json | Refused;
+  /** Where to ask what this process does not follow. Null: here, or nowhere. */
+  readonly elsewhere: {
+    connector(name: string): Promise<Refused | null>;
+    all(): Promise<Refused | null>;
+  };
   /** What of an operating day is on the log, and what of it is missing by name. */
-  completeness(market: string, date: string, run: string | null): Json | Refused;
+  completeness(market: string, date: string, run: string | null): Promise<Json | Refused>;
   backfills(): readonly Json[];
   backfill(id: string): Json | null;
   startBackfill(wish: BackfillWish): Promise<Json | Refused>;

@@ -58,7 +58,7 @@ export function newApp(settings: AppSettings): App {
  */
 function statusOf(error: unknown): 400 | 500 | 503 {
   if (error instanceof HTTPException && error.status < 500) return 400;
-  return error instanceof Error && error.name === 'Fault' ? 503 : 500;
+  return error instanceof Error && (error.name === 'Fault' || error.name === 'LogFault') ? 503 : 500;
 }
 
 /** 405 with `Allow` where the path has other methods, else 404. */

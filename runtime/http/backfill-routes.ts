@@ -30,9 +30,9 @@ function completenessRoute(app: App, connectors: ConnectorsView): void {
       request: { query: z.object({ market, date: day, run: run.optional() }) },
       responses: { 200: json('By run'), ...REFUSALS },
     }),
-    (context) => {
+    async (context) => {
       const query = context.req.valid('query');
-      const found = connectors.completeness(query.market, query.date, query.run ?? null);
+      const found = await connectors.completeness(query.market, query.date, query.run ?? null);
       return isRefused(found) ? refusal(context, 'market', found) : context.json(found, 200);
     },
   );

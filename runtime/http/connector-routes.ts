@@ -5,6 +5,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { ConnectorsView, Json, Refused } from '../views.ts';
 import { type App, json, numberParameter, PROBLEM } from './app.ts';
+import { elsewhere } from './elsewhere.ts';
 
 const name = z.string().min(1).max(40);
 const params = z.object({ name });
@@ -15,7 +16,7 @@ const reason = z
   .max(500);
 
 /** What `refusal` answers with. */
-export const REFUSALS = { 404: PROBLEM, 409: PROBLEM, 422: PROBLEM };
+export const REFUSALS = { 404: PROBLEM, 409: PROBLEM, 422: PROBLEM, 503: PROBLEM };
 
 /** The answer to what is not done. `what` names the thing, such as `connector`. */
 export function refusal(context: Context, what: string, { refused, message, known }: Refused) {
@@ -27,6 +28,8 @@ export function refusal(context: Context, what: string, { refused, message, know
       return context.json({ error: 'conflict', ...told }, 409);
     case 'wrong':
       return context.json({ error: 'invalid_parameter', ...told }, 422);
+    default:
+      return elsewhere(context, { refused, message, known });
   }
 }
 

@@ -15,6 +15,7 @@ import { backfillRoutes } from './backfill-routes.ts';
 import { baseRoutes } from './base-routes.ts';
 import { cacheRoutes } from './cache-routes.ts';
 import { connectorRoutes } from './connector-routes.ts';
+import { elsewhereRoutes } from './elsewhere.ts';
 import { type InspectionViews, inspectionRoutes } from './inspection-routes.ts';
 import { qualityRoutes } from './quality-routes.ts';
 import { queryRoutes } from './query-routes.ts';
@@ -48,6 +49,7 @@ export function serviceApp(parts: ServiceAppParts): App {
   const app = newApp(parts.settings);
   baseRoutes(app, service, parts.version);
   inspectionRoutes(app, parts.inspection);
+  elsewhereRoutes(app, parts.connectors);
   connectorRoutes(app, parts.connectors);
   backfillRoutes(app, parts.connectors);
   if (service.name === 'projection') {

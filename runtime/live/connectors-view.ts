@@ -4,12 +4,14 @@
 import type { Clock } from '../host.ts';
 import type { BackfillWish, ConnectorsView, Json, Refused } from '../views.ts';
 import { BACKFILL_DAYS_MAX, outOfReach } from './backfill.ts';
+import { completenessView } from './completeness-view.ts';
 import type { Connector, Connectors } from './connectors.ts';
-import { completenessView, connectorView, healthOf, jobView, runsView } from './views.ts';
+import type { Elsewhere } from './elsewhere.ts';
+import { connectorView, healthOf, jobView, runsView } from './views.ts';
 
 const HOW = 'CONNECTORS says which run, in this process or in the one of ROLE=connectors';
 
-export function connectorsView(of: Connectors, clock: Clock): ConnectorsView {
+export function connectorsView(of: Connectors, clock: Clock, where: Elsewhere): ConnectorsView {
   const names = of.all.map(({ plan }) => plan.name);
   const nowMs = () => clock.nowMs();
   const unknown = (name: string): Refused =>
@@ -36,13 +38,15 @@ export function connectorsView(of: Connectors, clock: Clock): ConnectorsView {
         return { name, status: 'fetching', feeds: found.feeds.map((feed) => feed.name) };
       return refused('refused', `${name} is disabled: POST /connectors/${name}/enable first`, []);
     },
-    completeness: (market, date, run) => completeness(of, market, date, run, nowMs()),
+    elsewhere: where,
+    completeness: async (market, date, run) =>
+      (await where.market(market)) ?? completeness(of, market, date, run, nowMs()),
     backfills: () => of.jobs().map((job) => jobView(of, job)),
     backfill: (id) => {
       const job = of.jobs().find((each) => each.id === id);
       return job === undefined ? null : jobView(of, job);
     },
-    startBackfill: (wish) => start(of, wish, nowMs()),
+    startBackfill: async (wish) => (await where.market(wish.market)) ?? (await start(of, wish, nowMs())),
     async cancelBackfill(id) {
       const before = of.jobs().find((each) => each.id === id);
       if (before === undefined)

@@ -3,7 +3,6 @@
 
 import type { MarketSpec } from '../../actors/domain/market.ts';
 import type { Correction } from '../../actors/feeds/feed.ts';
-import type { FeedSettings } from '../../actors/live/plan.ts';
 import { isGood, type Run } from '../../actors/live/run.ts';
 import { type Address, branch } from '../host.ts';
 import type { Feeding, Intake } from '../intake.ts';
@@ -11,17 +10,21 @@ import type { StateChange } from '../log/log.ts';
 import { writerOf } from '../raw-outputs.ts';
 import type { BackfillWish } from '../views.ts';
 import { CatchUp } from './absence.ts';
-import { type BackfillJob, correctionJob, isKnown, type Progress, progressOf, wantedOf } from './backfill.ts';
+import type { BackfillJob, Progress } from './backfill.ts';
 import { Corrections } from './corrections.ts';
+import { Hold, type Self } from './hold.ts';
+import { Jobs } from './jobs.ts';
 import { LiveFeed } from './live-feed.ts';
 import type { RequestParts } from './request.ts';
 import type { ConnectorPlan, NoticePlan } from './settings.ts';
-import { jobChange, lifeChange, readJobs, readSwitch, type Switch, switchChange } from './store.ts';
+import { readJobs, readSwitch, type Switch, switchChange } from './store.ts';
 
 export interface ConnectorsParts {
   readonly intake: Intake;
   readonly requests: Omit<RequestParts, 'connector' | 'requested'>;
   readonly plans: readonly ConnectorPlan[];
+  /** This process, for others that share its log. */
+  readonly self: Self;
   readonly requested: (market: string, endpoint: string, seconds: number) => void;
   /** A window or a list of corrections was asked for, and its answer is on the log. */
   readonly ran: (market: string, run: Run) => void;
@@ -31,57 +34,85 @@ export interface Connector {
   readonly plan: ConnectorPlan;
   readonly feeds: readonly LiveFeed[];
   readonly corrections: readonly Corrections[];
+  /** Which process follows it. */
+  readonly hold: Hold;
   state: Switch;
 }
-
-const FINISHED_JOBS_KEPT = 100;
 
 export class Connectors {
   readonly #parts: ConnectorsParts;
   readonly #connectors = new Map<string, Connector>();
-  #jobs: readonly BackfillJob[] = [];
+  readonly #jobs: Jobs;
   #started = false;
-  readonly #finishing = new Set<string>();
   readonly #catchUp: CatchUp;
 
   constructor(parts: ConnectorsParts) {
     this.#parts = parts;
     const { host, parent, log, clock } = parts.intake;
+    const event = (actor: string, cause: string, decision: string): void =>
+      this.#event(actor, cause, decision);
+    this.#jobs = new Jobs({ intake: parts.intake, feeds: () => this.#feeds(), event });
     this.#catchUp = new CatchUp({
       log,
       nowMs: () => clock.nowMs(),
-      running: (settings) => this.#running(settings),
-      begin: (wish, feed, beside) => this.#begin(wish, feed, beside),
-      event: (actor, cause, decision) => this.#event(actor, cause, decision),
+      running: (settings) => this.#jobs.running(settings),
+      begin: (wish, feed, beside) => this.#jobs.begin(wish, feed, beside),
+      event,
     });
     for (const plan of parts.plans) {
       const above: Address<never> = host.spawn({ ...branch, name: plan.name, parent });
       const feeds = plan.feeds.map((feed) => this.#feed(plan, feed, above));
       const corrections = (plan.notices ?? []).map((each) => this.#corrections(plan, each));
-      const state = { enabled: plan.enabled, reason: null, sinceMs: parts.intake.clock.nowMs() };
-      this.#connectors.set(plan.name, { plan, feeds, corrections, state });
+      const state = { enabled: plan.enabled, reason: null, sinceMs: clock.nowMs() };
+      const connector: Connector = { plan, feeds, corrections, state, hold: this.#hold(plan) };
+      this.#connectors.set(plan.name, connector);
     }
   }
 
-  /** Reads what the log remembers of each, and every feed begins. */
+  /** Every connector begins that no other process has; others stand by. Throws LogFault: call it again. */
   async start(): Promise<void> {
-    const { log, clock } = this.#parts.intake;
-    const jobs: BackfillJob[] = [];
-    for (const connector of this.#connectors.values()) {
-      const writer = writerOf(connector.plan.name);
-      // Who asks and then writes is the writer: what an earlier process had under way is over.
-      await log.writerState(writer);
-      await log.append(writer, [], [lifeChange(clock.nowMs())]);
-      const stored = await log.writerState(writer);
-      jobs.push(...readJobs(stored));
-      connector.state = readSwitch(stored, connector.plan.name) ?? connector.state;
-    }
-    this.#jobs = jobs.sort((a, b) => a.createdMs - b.createdMs);
-    for (const feed of this.#feeds()) await feed.start();
-    for (const each of this.all.flatMap(({ corrections }) => corrections)) await each.start();
-    for (const job of jobs) if (job.status === 'running') this.#finish(job);
-    for (const feed of this.#feeds()) this.#catchUp.look(feed);
+    for (const { hold } of this.all) await hold.start();
     this.#started = true;
+  }
+
+  /** After the drain: whoever stands by may take over. */
+  async release(): Promise<void> {
+    await Promise.all(this.all.map(({ hold }) => hold.release()));
+  }
+
+  #hold({ name }: ConnectorPlan): Hold {
+    const { intake, self } = this.#parts;
+    const { log, clock } = intake;
+    return new Hold({
+      log,
+      clock,
+      self,
+      writer: writerOf(name),
+      taken: () => this.#taken(name),
+      lost: () => this.#lost(name),
+      event: (cause, decision) => this.#event(name, cause, decision),
+    });
+  }
+
+  /** Reads what the log remembers, and the feeds begin. */
+  async #taken(name: string): Promise<void> {
+    const connector = this.#connectors.get(name);
+    if (connector === undefined) return;
+    const { plan, feeds, corrections } = connector;
+    const stored = await this.#parts.intake.log.writerState(writerOf(name));
+    connector.state = readSwitch(stored, name) ?? { ...connector.state, enabled: plan.enabled };
+    this.#jobs.restore(name, readJobs(stored));
+    for (const feed of feeds) await feed.start();
+    for (const each of corrections) await each.start();
+    this.#jobs.look(name);
+    for (const feed of feeds) this.#catchUp.look(feed);
+  }
+
+  /** What is in hand is given up: another process has asked for it by now. */
+  #lost(name: string): void {
+    const connector = this.#connectors.get(name);
+    for (const each of [...(connector?.feeds ?? []), ...(connector?.corrections ?? [])]) each.suspend();
+    this.#jobs.restore(name, []);
   }
 
   get started(): boolean {
@@ -131,48 +162,26 @@ export class Connectors {
   }
 
   jobs(): readonly BackfillJob[] {
-    return this.#jobs;
+    return this.#jobs.all;
   }
 
   progress(job: BackfillJob): Progress {
-    const nowMs = this.#parts.intake.clock.nowMs();
-    const all = this.feedsOf(job).map((feed) =>
-      progressOf(wantedOf(job, feed.settings), feed.settings, feed.state.windows, nowMs),
-    );
-    const sum = (of: keyof Progress): number => all.reduce((total, each) => total + each[of], 0);
-    return { windows: sum('windows'), done: sum('done'), outOfReach: sum('outOfReach') };
+    return this.#jobs.progress(job);
   }
 
   /** Null: no feed of a connector here follows such a run. */
   async backfill(wish: BackfillWish): Promise<BackfillJob | null> {
     const [feed] = this.feedsOf(wish);
-    return feed === undefined ? null : await this.#begin(wish, feed, []);
-  }
-
-  /** `beside` is remembered with the job, both or neither. */
-  async #begin(
-    wish: BackfillWish,
-    { connector }: LiveFeed,
-    beside: readonly StateChange[],
-  ): Promise<BackfillJob> {
-    const nowMs = this.#parts.intake.clock.nowMs();
-    const id = crypto.randomUUID();
-    const times = { createdMs: nowMs, updatedMs: nowMs };
-    const job: BackfillJob = { ...wish, id, connector, status: 'running', ...times };
-    await this.#keep(job, beside);
-    this.#event(`${wish.market}:${wish.run}`, `backfill ${wish.from} to ${wish.to}`, `started as ${id}`);
-    // All of it may be there already.
-    this.#finish(job);
-    return job;
+    return feed === undefined ? null : await this.#jobs.begin(wish, feed, []);
   }
 
   /** Null: there is no such job. One that is over stays as it is. */
-  async cancel(id: string): Promise<BackfillJob | null> {
-    const job = this.#jobs.find((each) => each.id === id);
-    if (job === undefined || job.status !== 'running') return job ?? null;
-    const cancelled = await this.#keep({ ...job, status: 'cancelled' });
-    this.#event(`${job.market}:${job.run}`, `backfill ${job.from} to ${job.to}`, `cancelled: ${id}`);
-    return cancelled;
+  cancel(id: string): Promise<BackfillJob | null> {
+    return this.#jobs.cancel(id);
+  }
+
+  feedsOf(of: Pick<BackfillJob, 'market' | 'run'>): readonly LiveFeed[] {
+    return this.#jobs.feedsOf(of);
   }
 
   /** What everything that asks for a connector is made of. */
@@ -185,62 +194,16 @@ export class Connectors {
         requested: (endpoint: string, seconds: number) => requested(plan.market.market, endpoint, seconds),
       },
       connector: plan,
+      held: () => this.find(plan.name)?.hold.held === true,
       enabled: () => this.find(plan.name)?.state.enabled ?? plan.enabled,
     };
   }
 
   #corrections(plan: ConnectorPlan, of: NoticePlan): Corrections {
     const apply = (found: readonly Correction[], changes: readonly StateChange[]) =>
-      this.#correct(plan.name, found, changes);
+      this.#jobs.correct(plan.name, found, changes);
     const ran = (run: Run): void => this.#parts.ran(plan.market.market, run);
     return new Corrections({ ...this.#common(plan), plan: of, ran, apply });
-  }
-
-  /** A backfill for each run and day that was priced anew, of those that are on the log. */
-  async #correct(
-    connector: string,
-    found: readonly Correction[],
-    changes: readonly StateChange[],
-  ): Promise<void> {
-    const { log, clock } = this.#parts.intake;
-    const jobs = found
-      .filter((each) =>
-        this.feedsOf(each).some((feed) => isKnown(feed.settings, feed.state.windows, each.date)),
-      )
-      .map((each) => correctionJob(each, connector, clock.nowMs()));
-    await log.append(writerOf(connector), [], [...changes, ...jobs.map(jobChange)]);
-    this.#jobs = [...this.#jobs, ...jobs];
-    for (const feed of jobs.flatMap((job) => this.feedsOf(job))) this.#tellWanted(feed);
-  }
-
-  async #keep(job: BackfillJob, besides: readonly StateChange[] = []): Promise<BackfillJob> {
-    const { log, clock } = this.#parts.intake;
-    const kept = { ...job, updatedMs: clock.nowMs() };
-    const others = this.#jobs.filter((each) => each.id !== job.id);
-    const beside = others.filter((each) => each.connector === job.connector);
-    const over = beside.filter((each) => each.status !== 'running').slice(0, -FINISHED_JOBS_KEPT);
-    const gone = over.map(({ id }) => ({ key: `backfill:${id}`, value: null }));
-    await log.append(writerOf(job.connector), [], [jobChange(kept), ...gone, ...besides]);
-    this.#jobs = [...others.filter((each) => !over.includes(each)), kept];
-    for (const feed of this.feedsOf(job)) this.#tellWanted(feed);
-    return kept;
-  }
-
-  #tellWanted(feed: LiveFeed): void {
-    const wanted = this.#running(feed.settings).map((job) => wantedOf(job, feed.settings));
-    feed.tell({ kind: 'wanted', wanted, nowMs: this.#parts.intake.clock.nowMs() });
-  }
-
-  #running({ market, source }: FeedSettings): readonly BackfillJob[] {
-    return this.#jobs.filter(
-      (job) => job.status === 'running' && job.market === market.market && job.run === source.run,
-    );
-  }
-
-  feedsOf({ market, run }: Pick<BackfillJob, 'market' | 'run'>): readonly LiveFeed[] {
-    return this.#feeds().filter(
-      ({ settings }) => settings.market.market === market && settings.source.run === run,
-    );
   }
 
   #feeds(): readonly LiveFeed[] {
@@ -254,28 +217,14 @@ export class Connectors {
       writer: writerOf(plan.name),
       feed,
       parent,
-      jobs: (settings) => this.#running(settings),
+      jobs: (settings) => this.#jobs.running(settings),
       settled: (run) => {
         this.#parts.ran(market, run);
-        for (const job of this.#running(made.settings)) this.#finish(job);
+        this.#jobs.answered(made);
         if (isGood(run)) this.#catchUp.look(made);
       },
     });
     return made;
-  }
-
-  /** A job is over with its last window; found out again after the next answer or start. */
-  #finish(job: BackfillJob): void {
-    const { windows, done } = this.progress(job);
-    if (done < windows || this.#finishing.has(job.id)) return;
-    this.#finishing.add(job.id);
-    const actor = `${job.market}:${job.run}`;
-    this.#keep({ ...job, status: 'done' })
-      .then(
-        () => this.#event(actor, `backfill ${job.from} to ${job.to}`, `done: ${job.id}`),
-        (error: unknown) => this.#event(actor, String(error), 'backfill not noted as done'),
-      )
-      .finally(() => this.#finishing.delete(job.id));
   }
 
   #event(actor: string, cause: string, decision: string): void {

@@ -69,9 +69,9 @@ export class Corrections implements Feeding {
     const { intake, connector } = this.#parts;
     const stored = await intake.log.writerState(writerOf(connector.name));
     this.#notices = readNotices(stored, this.#key);
-    this.runs.push(...readRuns(stored, this.#key));
+    this.runs.splice(0, this.runs.length, ...readRuns(stored, this.#key));
     this.#begun = true;
-    this.#look();
+    this.wake();
   }
 
   /** A request under way is given up: nothing of it is on the log. */
@@ -82,6 +82,12 @@ export class Corrections implements Feeding {
 
   get #key(): string {
     return `${this.#parts.connector.name}/${this.#parts.plan.name}`;
+  }
+
+  /** Another process follows its connector: it looks for nothing until it is started again. */
+  suspend(): void {
+    this.#cancel();
+    this.#begun = false;
   }
 
   /** Its connector was switched on. */
@@ -99,7 +105,7 @@ export class Corrections implements Feeding {
   /** Switched off, it looks for nothing until it is woken. */
   #look(): void {
     this.#cancel();
-    if (this.#stop.signal.aborted || !this.#parts.enabled()) return;
+    if (this.#stop.signal.aborted || !this.#begun || !this.#parts.enabled()) return;
     const { clock } = this.#parts.intake;
     const nowMs = clock.nowMs();
     const opens = opensMs(this.#breaker);

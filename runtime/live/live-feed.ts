@@ -26,8 +26,7 @@ import { FeedVoice } from './feed-voice.ts';
 import { FeedWriter } from './feed-writer.ts';
 import { type RequestParts, request } from './request.ts';
 import type { ConnectorPlan, FeedPlan } from './settings.ts';
-import { RUNS_KEPT, readLedger, readRuns, type Stored } from './store.ts';
-import { readWindows } from './stored-window.ts';
+import { RUNS_KEPT, readFeed, readRuns, type Stored } from './store.ts';
 
 const AGAIN_MS = 1_000;
 /** Four bytes each. */
@@ -48,6 +47,8 @@ export interface LiveFeedParts {
   /** Backfills that are under way. */
   readonly jobs: (settings: FeedSettings) => readonly BackfillJob[];
   readonly enabled: () => boolean;
+  /** This process follows the connector, and no other. */
+  readonly held: () => boolean;
   readonly settled: (run: Run) => void;
 }
 
@@ -76,8 +77,7 @@ export class LiveFeed implements Feeding {
     const { retry, market } = connector;
     const { intake, writer } = parts;
     this.#writer = new FeedWriter(intake, writer, this.key, market.market, this.#stop.signal);
-    const calendar = marketCalendar(market.zone);
-    this.settings = { ...feed, market, calendar, retry };
+    this.settings = { ...feed, market, calendar: marketCalendar(market.zone), retry };
     this.absence = new Absence(this.settings);
     // What was not told is told with what comes next, or at the next start.
     this.#calendar = new FeedCalendar(intake, writer, this.settings, (cause) =>
@@ -109,7 +109,7 @@ export class LiveFeed implements Feeding {
 
   /** Reads what the log remembers and begins. */
   async start(): Promise<void> {
-    if (this.#address !== null) return;
+    if (this.#address !== null || !this.#parts.held()) return;
     const { log, clock } = this.#parts.intake;
     const stored = await log.writerState(this.#parts.writer);
     this.#calendar.restore(stored);
@@ -120,6 +120,14 @@ export class LiveFeed implements Feeding {
     this.#spawn(initial);
     const { source, calendar, nodes, daysBack } = this.settings;
     this.#calendar.look(initial.windows, horizon(source, calendar, nodes, daysBack, clock.nowMs()));
+  }
+
+  /** Another process follows its connector: what is in hand is given up, until it is started again. */
+  suspend(): void {
+    this.#cancelWake();
+    if (this.#address !== null) this.#parts.intake.host.stop(this.#address);
+    this.#address = null;
+    this.#state = this.#initial(new Map());
   }
 
   /** One that stays down has another try, with a whole budget. */
@@ -147,12 +155,9 @@ export class LiveFeed implements Feeding {
   }
 
   #initial(stored: Stored): FeedState {
-    const runs = readRuns(stored, this.key);
     return feedStart({
+      ...readFeed(stored, this.key),
       enabled: this.#parts.enabled(),
-      windows: readWindows(stored, this.key),
-      ledger: readLedger(stored, this.key),
-      seq: (runs.at(-1)?.seq ?? -1) + 1,
       wanted: this.#parts.jobs(this.settings).map((job) => wantedOf(job, this.settings)),
     });
   }
@@ -184,9 +189,8 @@ export class LiveFeed implements Feeding {
   }
 
   #crashed(error: unknown): void {
-    const { clock } = this.#parts.intake;
     const cause = error instanceof Error ? error.message : String(error);
-    const nowMs = clock.nowMs();
+    const nowMs = this.#parts.intake.clock.nowMs();
     const verdict = addRestart(this.#crashes, `${nowMs} ${cause}`, nowMs, CRASHES);
     this.#crashes = verdict.window;
     if (this.#address !== null) this.#parts.intake.host.stop(this.#address);
@@ -290,7 +294,7 @@ export class LiveFeed implements Feeding {
     decision: string,
     budget: number | null,
   ): void {
-    const about = { service: 'connectors', actor: this.path, cause, decision, budget_left: budget };
-    this.#parts.intake.record({ kind, ...about });
+    const about = { service: 'connectors', actor: this.path, budget_left: budget };
+    this.#parts.intake.record({ kind, cause, decision, ...about });
   }
 }

@@ -8,6 +8,7 @@ import { REGISTRY } from '../startup.ts';
 import type { ConnectorTelemetry } from '../telemetry.ts';
 import { Connectors } from './connectors.ts';
 import { systemFetch } from './fetch.ts';
+import type { Self } from './hold.ts';
 import { machineLimiter } from './host-limiter.ts';
 import type { ConnectorPlan } from './settings.ts';
 
@@ -18,10 +19,12 @@ export function openConnectors(
   plans: readonly ConnectorPlan[],
   telemetry: ConnectorTelemetry,
   secret: (name: string) => string | null,
+  self: Self,
 ): Connectors {
   return new Connectors({
     intake,
     plans,
+    self,
     requested: (market, endpoint, seconds) => telemetry.requested(market, endpoint, seconds),
     ran: (market, run) => telemetry.ran(market, run),
     requests: {

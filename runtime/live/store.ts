@@ -8,6 +8,7 @@ import type { Run } from '../../actors/live/run.ts';
 import type { StateChange } from '../log/log.ts';
 import { cursorKey } from '../raw-outputs.ts';
 import type { BackfillJob } from './backfill.ts';
+import { readWindows } from './stored-window.ts';
 
 /** Entries of a feed's history that are kept. */
 export const RUNS_KEPT = 100;
@@ -87,6 +88,12 @@ export function readRuns(stored: Stored, path: string): Run[] {
   return [...below<Run>(stored, `run:${path}:`)].map(([, run]) => run).sort((a, b) => a.seq - b.seq);
 }
 
+/** What a feed goes on from. */
+export function readFeed(stored: Stored, path: string) {
+  const seq = (readRuns(stored, path).at(-1)?.seq ?? -1) + 1;
+  return { windows: readWindows(stored, path), ledger: readLedger(stored, path), seq };
+}
+
 export function switchChange(connector: string, of: Switch): StateChange {
   return change(`connector:${connector}`, of);
 }
@@ -110,6 +117,26 @@ export function noticeChange(path: string, date: string, endMs: number, notice: 
 
 export function readNotices(stored: Stored, path: string): Map<string, Notice> {
   return new Map(below<Notice>(stored, `notice:${path}:`));
+}
+
+/** Which process follows the connector. */
+export interface Holder {
+  readonly id: string;
+  readonly worker: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly url: string | null;
+  /** Since when it has it, and when it said so last, by its own clock. */
+  readonly sinceMs: number;
+  readonly seenMs: number;
+}
+
+export function holderChange(holder: Holder | null): StateChange {
+  return holder === null ? { key: 'holder', value: null } : change('holder', holder);
+}
+
+export function readHolder(stored: Stored): Holder | null {
+  return read<Holder>(stored, 'holder');
 }
 
 /** When the process that writes under this name began. */

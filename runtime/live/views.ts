@@ -1,23 +1,18 @@
-// The connectors as their routes show them: who follows what and how it goes, the history, what of a day is
-// there. JSON with the field names of the wire; no credentials, because none comes this far.
+// The connectors as their routes show them: who follows what and how it goes, the history.
+// JSON with the field names of the wire; no credentials, because none comes this far.
 
-import { wallTime } from '../../actors/domain/operating-day.ts';
-import { DAY_MS } from '../../actors/domain/time.ts';
-import type { Window } from '../../actors/feeds/source.ts';
 import { circuit, opensMs } from '../../actors/live/breaker.ts';
-import { intervalMsOf, missing } from '../../actors/live/coverage.ts';
-import { stateOf } from '../../actors/live/plan.ts';
-import { publishedMs } from '../../actors/live/publication.ts';
 import { isGood, type Run } from '../../actors/live/run.ts';
 import { type Silence, silenceOf } from '../../actors/live/silence.ts';
 import type { Json } from '../views.ts';
 import type { BackfillJob } from './backfill.ts';
 import type { Connector, Connectors } from './connectors.ts';
+import { nameOf } from './hold.ts';
 import type { LiveFeed } from './live-feed.ts';
+import type { Holder } from './store.ts';
 
-const GAPS_SHOWN = 200;
-
-function iso(ms: number | null): string | null {
+/** Null for no time at all. */
+export function iso(ms: number | null): string | null {
   return ms === null || ms === 0 ? null : new Date(ms).toISOString();
 }
 
@@ -52,7 +47,8 @@ export function runsView({ feeds, corrections }: Connector, limit: number): read
 }
 
 export function connectorView(connector: Connector, nowMs: number): Json {
-  const { plan, feeds, state } = connector;
+  const { plan, feeds, state, hold } = connector;
+  if (hold.other !== null) return standbyView(connector, hold.other);
   return {
     name: plan.name,
     market: plan.market.market,
@@ -72,6 +68,13 @@ export function connectorView(connector: Connector, nowMs: number): Json {
       ...feedHealth(feed, nowMs),
     })),
   };
+}
+
+/** Nothing is known here of how it goes. */
+function standbyView({ plan }: Connector, { host, pid, url, sinceMs }: Holder): Json {
+  const { name, market, description } = plan;
+  const by = { host, pid, url, since: iso(sinceMs) };
+  return { name, market: market.market, description, status: 'standby', followed_by: by };
 }
 
 function silenceIn(feed: LiveFeed, nowMs: number): Silence | null {
@@ -95,7 +98,7 @@ function feedHealth(feed: LiveFeed, nowMs: number): Json {
   };
 }
 
-export type Status = 'healthy' | 'degraded' | 'unhealthy' | 'disabled';
+export type Status = 'healthy' | 'degraded' | 'unhealthy' | 'disabled' | 'standby';
 
 /**
  * Unhealthy: no feed has had an answer to its last request, and some wait for that; degraded: some of it does
@@ -105,7 +108,11 @@ export function healthOf(
   connector: Connector,
   nowMs: number,
 ): { readonly status: Status; readonly body: Json } {
-  const { plan, feeds, state } = connector;
+  const { plan, feeds, state, hold } = connector;
+  if (hold.other !== null) {
+    const cause = causeOf(connector, nowMs);
+    return { status: 'standby', body: { ...standbyView(connector, hold.other), cause } };
+  }
   const bad = feeds.filter((feed) => feed.broken !== null || circuit(feed.state.breaker, nowMs) !== 'closed');
   const failing = feeds.filter((feed) => feed.state.breaker.failures > 0);
   const status: Status = !state.enabled
@@ -141,7 +148,8 @@ export function healthOf(
 
 /** Why it is not healthy, in a sentence for who is woken at night; null when it is. */
 export function causeOf(connector: Connector, nowMs: number): string | null {
-  const { feeds, state } = connector;
+  const { feeds, state, hold } = connector;
+  if (hold.other !== null) return `${nameOf(hold.other)} follows it; this process stands by`;
   const by = state.reason === null ? '' : `: ${state.reason}`;
   if (!state.enabled) return `disabled since ${iso(state.sinceMs)}${by}`;
   const failing = feeds.filter((feed) => feed.broken !== null || feed.state.breaker.failures > 0);
@@ -187,87 +195,6 @@ function lastGood({ feeds }: Connector): string | null {
 
 function goodRun(feed: LiveFeed): Run | undefined {
   return feed.runs.findLast(isGood);
-}
-
-/** What of an operating day is on the log, feed by feed; null when the market has no such day. */
-export function completenessView(
-  of: Connectors,
-  market: string,
-  date: string,
-  nowMs: number,
-  run: string | null = null,
-): Json | null {
-  const feeds = of.all
-    .filter(({ plan }) => plan.market.market === market)
-    .flatMap((each) => each.feeds)
-    .filter(({ settings }) => run === null || settings.source.run === run);
-  const [first] = feeds;
-  if (first === undefined || first.settings.calendar.day(date) === null) return null;
-  const runs = feeds.map((feed) => dayOf(feed, date, nowMs));
-  const complete = runs.every((each) => each.complete);
-  return { market, date, complete, runs };
-}
-
-interface Day extends Json {
-  readonly complete: boolean;
-}
-
-function dayOf(feed: LiveFeed, date: string, nowMs: number): Day {
-  const { settings } = feed;
-  const { source, market, calendar, nodes } = settings;
-  const day = calendar.day(date) ?? { date, startMs: 0, endMs: 0 };
-  const intervalMs = intervalMsOf(market, source.run);
-  const within = (startMs: number) => startMs >= day.startMs && startMs < day.endMs;
-  let expected = 0;
-  let due = 0;
-  let present = 0;
-  const gaps: Json[] = [];
-  for (const window of windowsOf(feed, day.startMs, day.endMs)) {
-    const state = stateOf(settings, feed.state.windows, window);
-    const whole = missing(state.coverage, window, intervalMs, market, within);
-    const isDue = (startMs: number) =>
-      within(startMs) &&
-      publishedMs(source.publication, calendar, window, { startMs, endMs: startMs + intervalMs }) <= nowMs;
-    const sofar = missing(state.coverage, window, intervalMs, market, isDue);
-    expected += whole.expected;
-    present += whole.present;
-    due += sofar.expected;
-    for (const gap of sofar.gaps) {
-      gaps.push({
-        location: gap.location,
-        from: iso(gap.startMs),
-        to: iso(gap.endMs),
-        market_from: wallTime(market.zone, gap.startMs),
-        market_to: wallTime(market.zone, gap.endMs),
-        intervals: gap.intervals,
-      });
-    }
-  }
-  return {
-    feed: feed.name,
-    run: source.run,
-    nodes,
-    summary: `${present} of ${expected}`,
-    expected,
-    due,
-    present,
-    complete: expected > 0 && present === expected,
-    gaps: gaps.slice(0, GAPS_SHOWN),
-    gaps_total: gaps.length,
-  };
-}
-
-/** Windows that touch a day: those of its own, and those of a week that began before. */
-function windowsOf({ settings }: LiveFeed, startMs: number, endMs: number): readonly Window[] {
-  const { source, calendar, nodes } = settings;
-  const found: Window[] = [];
-  for (let back = 6; back >= 0; back -= 1) {
-    const day = calendar.dayOf(startMs - back * DAY_MS);
-    for (const window of source.windows(day, nodes)) {
-      if (window.startMs < endMs && window.endMs > startMs) found.push(window);
-    }
-  }
-  return [...new Map(found.map((window) => [window.id, window])).values()];
 }
 
 export function jobView(of: Connectors, job: BackfillJob): Json {

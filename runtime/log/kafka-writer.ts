@@ -6,7 +6,8 @@ import type { KafkaCluster } from './kafka-cluster.ts';
 import { asKafkaFault, errorType, FENCED } from './kafka-fault.ts';
 import type { Layouts } from './kafka-layouts.ts';
 import { type Part, type TransactionOptions, Transactions } from './kafka-transaction.ts';
-import type { StateChange } from './log.ts';
+import type { Refuse, StateChange } from './log.ts';
+import { isHeld, type LogFault, writerHeld } from './log-fault.ts';
 
 export interface WriterPorts {
   readonly cluster: KafkaCluster;
@@ -26,13 +27,33 @@ const PAUSE_MS_MAX = 2_000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export class Writer {
+/** Each by its name, made when it is first asked for. */
+export class Writers {
+  readonly #ports: WriterPorts;
+  readonly #writers = new Map<string, Writer>();
+
+  constructor(ports: WriterPorts) {
+    this.#ports = ports;
+  }
+
+  of(name: string): Writer {
+    const writer = this.#writers.get(name) ?? new Writer(name, this.#ports);
+    this.#writers.set(name, writer);
+    return writer;
+  }
+}
+
+class Writer {
   readonly #name: string;
   readonly #ports: WriterPorts;
   #producer: Transactions | null = null;
   #queue: Promise<void> = Promise.resolve();
   /** Its name stands among the writers, for who has to fence them all. */
   #registered = false;
+  /** Asked at the beginning of each epoch. */
+  #refuse: Refuse = () => null;
+  /** Why nothing is appended any more. */
+  #held: LogFault | null = null;
 
   constructor(name: string, ports: WriterPorts) {
     this.#name = name;
@@ -49,6 +70,15 @@ export class Writer {
     return done;
   }
 
+  /** An append that is under way ends before. */
+  take(refuse: Refuse): void {
+    this.#queue = this.#queue.then(() => {
+      this.#refuse = refuse;
+      this.#held = null;
+      this.#producer = null;
+    });
+  }
+
   async state(): Promise<ReadonlyMap<string, Uint8Array>> {
     const { cluster, fetchBytesMax } = this.#ports;
     const stored = new Map(await readChangelog(cluster, AT, ownerOf(this.#name), fetchBytesMax));
@@ -63,6 +93,7 @@ export class Writer {
     const deadline = performance.now() + SETTLE_MS_MAX;
     let sent = false;
     for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
+      if (this.#held !== null) throw this.#held;
       try {
         const producer = this.#producer ?? (await this.#newEpoch());
         if (sent && (await this.#lastToken()) === token) return;
@@ -73,7 +104,7 @@ export class Writer {
         this.#producer = producer;
         return;
       } catch (error) {
-        if (error instanceof RangeError) throw error;
+        if (error instanceof RangeError || isHeld(error)) throw error;
         this.#producer = null;
         cluster.stale();
         const fault = asKafkaFault(error, `append of ${this.#name}`, cluster.target);
@@ -94,6 +125,9 @@ export class Writer {
     this.#registered = true;
     // Behind the registration: who changes a layout and misses it is seen changing it.
     await layouts.refresh();
+    const why = this.#refuse(await this.state());
+    if (why !== null) this.#held = writerHeld(this.#name, why);
+    if (this.#held !== null) throw this.#held;
     this.#producer = producer;
     return producer;
   }

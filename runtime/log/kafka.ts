@@ -21,13 +21,14 @@ import { Reads } from './kafka-reads.ts';
 import { addPartitions, createTopics, describeTopics, type TopicPolicy } from './kafka-topics.ts';
 import type { TransactionOptions } from './kafka-transaction.ts';
 import { decidedEnds, Watch } from './kafka-watch.ts';
-import { Writer } from './kafka-writer.ts';
+import { Writers } from './kafka-writer.ts';
 import type {
   Batch,
   Log,
   Member,
   Outgoing,
   PartitionLag,
+  Refuse,
   StateChange,
   TopicPartition,
   TopicSpec,
@@ -84,7 +85,7 @@ class KafkaLog implements Log {
   readonly #watch: Watch;
   readonly #outputs: Outputs;
   readonly #members = new Map<KafkaMember, { readonly group: string; readonly topics: readonly string[] }>();
-  readonly #writers = new Map<string, Writer>();
+  readonly #writers: Writers;
   readonly #reads: Reads;
   readonly #layouts: Layouts;
   readonly #growth: Growth;
@@ -100,6 +101,8 @@ class KafkaLog implements Log {
     const { layoutPollMs: periodMs, note, told } = options;
     const of = { cluster: this.#asked, transactions: this.#transactions() };
     this.#layouts = new Layouts({ ...options, ...of });
+    const written = { cluster: this.#cluster, transactions: this.#transactions(), layouts: this.#layouts };
+    this.#writers = new Writers({ ...options, ...written, committed: this.#reads.committed });
     this.#outputs = new Outputs(options.valueBytesMax, this.#layouts);
     const grew = (): void => this.#grew();
     this.#growth = new Growth({ cluster: this.#asked, layouts: this.#layouts, periodMs, note, told, grew });
@@ -190,12 +193,16 @@ class KafkaLog implements Log {
   async append(writer: string, outputs: readonly Outgoing[], state: readonly StateChange[]): Promise<void> {
     this.#open();
     if (outputs.length === 0 && state.length === 0) return;
-    await this.#writer(writer).append(() => this.#outputs.parts(this.#cluster, outputs), state);
+    await this.#writers.of(writer).append(() => this.#outputs.parts(this.#cluster, outputs), state);
+  }
+
+  take(writer: string, refuse: Refuse): void {
+    this.#writers.of(writer).take(refuse);
   }
 
   async writerState(writer: string): Promise<ReadonlyMap<string, Uint8Array>> {
     this.#open();
-    return this.#writer(writer).state();
+    return this.#writers.of(writer).state();
   }
 
   /** Of the topics that a member of this process reads; of others, those that the group ever committed. */
@@ -258,21 +265,6 @@ class KafkaLog implements Log {
     this.#cluster.close();
     this.#watched.close();
     this.#asked.close();
-  }
-
-  #writer(name: string): Writer {
-    const { fetchBytesMax, note } = this.#options;
-    const ports = {
-      cluster: this.#cluster,
-      transactions: this.#transactions(),
-      layouts: this.#layouts,
-      fetchBytesMax,
-      committed: this.#reads.committed,
-      note,
-    };
-    const writer = this.#writers.get(name) ?? new Writer(name, ports);
-    this.#writers.set(name, writer);
-    return writer;
   }
 
   #transactions(): TransactionOptions {

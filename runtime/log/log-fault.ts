@@ -4,13 +4,27 @@ export class LogFault extends Error {
   override readonly name = 'LogFault';
   constructor(
     message: string,
-    /** `log_disk_full`, `log_io`, `log_corrupt`, `data_dir_held`, `data_dir_unwritable`, `log_closed`. */
+    /**
+     * `log_disk_full`, `log_io`, `log_corrupt`, `data_dir_held`, `data_dir_unwritable`, `log_closed`,
+     * `writer_held`.
+     */
     readonly code: string,
     readonly retryable: boolean,
     options?: { readonly cause?: unknown },
   ) {
     super(message, options);
   }
+}
+
+/** Another process has this writer's name: nothing was written, and nothing is until it is taken. */
+export function writerHeld(writer: string, why: string): LogFault {
+  return new LogFault(`append of ${writer} is refused: ${why}`, HELD, false);
+}
+
+const HELD = 'writer_held';
+
+export function isHeld(error: unknown): boolean {
+  return error instanceof LogFault && error.code === HELD;
 }
 
 const CODES: Readonly<Record<string, readonly [code: string, retryable: boolean]>> = {

@@ -57,6 +57,9 @@ export interface PartitionLag extends TopicPartition {
   readonly lag: number;
 }
 
+/** Why who takes a writer's name may not have it; null: it may. */
+export type Refuse = (stored: ReadonlyMap<string, Uint8Array>) => string | null;
+
 /** A member of a consumer group. Its partitions change only between `assigned` calls. */
 export interface Member {
   readonly group: string;
@@ -101,6 +104,13 @@ export interface Log {
    * of `writer` become visible together.
    */
   append(writer: string, outputs: readonly Outgoing[], state: readonly StateChange[]): Promise<void>;
+  /**
+   * From here on this process alone appends as `writer`: its next append ends whatever another has open under
+   * the name. At each such beginning `refuse` is told what is stored by then, with nobody else writing; when
+   * it says why not, that append and all later ones throw LogFault `writer_held` and write nothing, until it
+   * is taken again. A log of one process has no need of it.
+   */
+  take?(writer: string, refuse: Refuse): void;
   /** Stored state of an `append` writer. */
   writerState(writer: string): Promise<ReadonlyMap<string, Uint8Array>>;
   lag(group: string): Promise<readonly PartitionLag[]>;

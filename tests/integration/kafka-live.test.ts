@@ -9,7 +9,7 @@ import { type ConfigDir, configDir, SHIPPED } from '../support/config-dir.ts';
 import { type KafkaServer, kafkaMissing, startKafka } from '../support/kafka.ts';
 import { kafkaOptions } from '../support/kafka-log.ts';
 import { CAISO_NODES, MarketServer } from '../support/operators/market-server.ts';
-import { Product, temporaryDirectory } from '../support/product.ts';
+import { type Line, Product, temporaryDirectory } from '../support/product.ts';
 import { until } from '../support/until.ts';
 
 const MINUTES = 60_000;
@@ -44,16 +44,17 @@ connectors:
       place[Symbol.dispose]();
     });
 
-    const start = () =>
+    const start = (dir = place.path, role = 'connectors', more: Readonly<Record<string, string>> = {}) =>
       new Product({
-        dir: place.path,
+        dir,
         env: {
-          ROLE: 'connectors',
+          ROLE: role,
           CONNECTORS: 'caiso',
           KAFKA_BROKERS: server.brokers,
           CONFIG_DIR: configs.path,
           TMPDIR: place.path,
           PORT_CONNECTORS: '0',
+          ...more,
         },
       });
 
@@ -138,6 +139,112 @@ connectors:
         expect(found).toHaveLength(operators.served.size);
       },
       6 * MINUTES,
+    );
+
+    test(
+      'a second process of the same name stands by, says who has it, and takes over from it',
+      async () => {
+        using one = temporaryDirectory();
+        using two = temporaryDirectory();
+        using three = temporaryDirectory();
+        const isLive = (line: Line): boolean => line.event === 'live';
+        await using first = start(one.path);
+        await first.line('following live', isLive);
+        await using second = start(two.path);
+        // Not a connector: it is asked about them all the same.
+        const apart = { CLICKHOUSE_URL: 'http://127.0.0.1:9' };
+        await using third = start(three.path, 'normalization', apart);
+        await second.line('standing by', isLive);
+        await third.ready();
+        const follower = { pid: first.pid, url: new URL(first.url('connectors')).origin };
+        const standby = await second.json('connectors', '/connectors/caiso');
+        expect(standby).toMatchObject({ status: 'standby', followed_by: follower });
+        expect(await second.json('connectors', '/health')).toMatchObject({
+          status: 'healthy',
+          dependencies: {
+            caiso: { status: 'standby', cause: expect.stringContaining(`process ${first.pid} on host`) },
+          },
+        });
+        const day = new Date().toISOString().slice(0, 10);
+        const questions = ['/backfill', `/completeness?market=CAISO&date=${day}`, '/connectors/caiso/runs'];
+        const asked = [
+          ...questions.map((path) => [second, 'connectors', path] as const),
+          ...[...questions, '/connectors', '/connectors/caiso'].map(
+            (path) => [third, 'normalization', path] as const,
+          ),
+        ];
+        for (const [product, service, path] of asked) {
+          const answer = await product.get(service, path);
+          expect([path, answer.status]).toEqual([path, 503]);
+          const message = expect.stringContaining(`caiso is followed by process ${first.pid} on host`);
+          expect(await answer.json()).toMatchObject({ error: 'elsewhere', ask: [follower.url], message });
+        }
+        const off = {
+          method: 'POST',
+          body: '{"reason":"x"}',
+          headers: { 'content-type': 'application/json' },
+        };
+        expect((await second.get('connectors', '/connectors/caiso/disable', off)).status).toBe(503);
+        // The other one is not disturbed by it.
+        expect(await first.json('connectors', '/connectors/caiso')).toMatchObject({ enabled: true });
+        expect(JSON.stringify(first.lines)).not.toMatch(/writer_held|fenced|stands by/);
+        const quiet = await (await second.get('connectors', '/metrics')).text();
+        expect(quiet).not.toMatch(/^connector_runs_total\{/m);
+
+        await first.kill();
+        const isTaken = async () =>
+          (await second.json('connectors', '/connectors/caiso')).status === 'healthy' || undefined;
+        await until('the second has taken over', isTaken, MINUTES);
+        const gone = `process ${first.pid} on host`;
+        await second.line('told', ({ decision, cause }) =>
+          `${decision} ${cause}`.startsWith(`this process follows it now ${gone}`),
+        );
+        const now = await second.get('connectors', `/completeness?market=CAISO&date=${day}`);
+        expect(now.status).toBe(200);
+        // A stop lets it go, so that nobody has to wait for silence.
+        await using fourth = start(one.path);
+        await fourth.line('standing by', isLive);
+        expect(await second.stop()).toBe(0);
+        await fourth.line('taken', (line) => JSON.stringify(line).includes('follows it now'), 20_000);
+
+        const found = await onTopic();
+        expect(new Set(found)).toEqual(operators.served);
+        expect(found).toHaveLength(operators.served.size);
+      },
+      4 * MINUTES,
+    );
+
+    test(
+      'who takes the name of a writer ends the other, which then writes nothing',
+      async () => {
+        const logs = ['a', 'b'].map((worker) => openKafkaLog({ ...kafkaOptions(server.brokers), worker }));
+        const [a, b] = logs;
+        if (a?.take === undefined || b?.take === undefined) throw new Error('no take');
+        const value = (text: string) => new TextEncoder().encode(text);
+        const mine = (name: string) => (stored: ReadonlyMap<string, Uint8Array>) => {
+          const has = new TextDecoder().decode(stored.get('who') ?? value(name));
+          return has === name ? null : `${has} has it`;
+        };
+        try {
+          await a.bootstrap([]);
+          a.take('w', mine('a'));
+          await a.append('w', [], [{ key: 'who', value: value('a') }]);
+          b.take('w', () => null);
+          await b.append('w', [], [{ key: 'who', value: value('b') }]);
+          for (const key of ['x', 'y']) {
+            const refused = a.append('w', [], [{ key, value: value('a') }]);
+            await expect(refused).rejects.toMatchObject({ code: 'writer_held', retryable: false });
+          }
+          await b.append('w', [], [{ key: 'z', value: value('b') }]);
+          expect([...(await b.writerState('w')).keys()]).toEqual(['who', 'z']);
+          a.take('w', () => null);
+          await a.append('w', [], [{ key: 'x', value: value('a') }]);
+          expect([...(await a.writerState('w')).keys()]).toEqual(['who', 'x', 'z']);
+        } finally {
+          for (const log of logs) await log.close();
+        }
+      },
+      MINUTES,
     );
   });
 }

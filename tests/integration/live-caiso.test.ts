@@ -8,8 +8,8 @@ import { gzipSync } from 'node:zlib';
 import { recogniseOasis } from '../../actors/feeds/caiso-source.ts';
 import { findFeed, notices } from '../../actors/feeds/markets.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import { completenessView } from '../../runtime/live/completeness-view.ts';
 import { systemFetch } from '../../runtime/live/fetch.ts';
-import { completenessView } from '../../runtime/live/views.ts';
 import { onLog } from '../simulation/live-month.ts';
 import {
   NAME,

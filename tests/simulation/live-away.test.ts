@@ -4,8 +4,8 @@
 
 import { expect, test } from 'bun:test';
 import { findFeed, markets, sources } from '../../actors/feeds/markets.ts';
+import { completenessView } from '../../runtime/live/completeness-view.ts';
 import { FetchFault } from '../../runtime/live/fetch-fault.ts';
-import { completenessView } from '../../runtime/live/views.ts';
 import { topicSpecs } from '../../runtime/services.ts';
 import { Oasis } from '../support/operators/oasis.ts';
 import { seedOf } from '../support/random.ts';

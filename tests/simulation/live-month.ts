@@ -3,9 +3,9 @@
 // once in each version, the last one in gold; or listed by name; and never both.
 
 import { expect } from 'bun:test';
+import { completenessView } from '../../runtime/live/completeness-view.ts';
 import { FetchFault, type FetchFaultCode } from '../../runtime/live/fetch-fault.ts';
 import type { ConnectorPlan } from '../../runtime/live/settings.ts';
-import { completenessView } from '../../runtime/live/views.ts';
 import type { Answer, Version } from '../support/operators/oasis.ts';
 import { zipOf } from '../support/zips.ts';
 import { pricedOn } from './live-gold.ts';

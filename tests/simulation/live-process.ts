@@ -79,6 +79,7 @@ export async function liveProcess(of: LiveWorld, plans: readonly ConnectorPlan[]
   const connectors = new Connectors({
     intake,
     plans,
+    self: { id: 'a', worker: 'a', host: 'sim', pid: 1, url: () => null },
     requested: () => {},
     ran: () => {},
     requests: {
