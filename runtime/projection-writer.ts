@@ -52,9 +52,13 @@ export class ProjectionWriter {
 
   /**
    * Resolves when the batch is durable. Rejects with a Fault when the sink is out of order: try again later.
+   * A partition has one router, with one batch in hand: what still waits of it was left by one that is gone,
+   * and makes room, so that no more than a batch of each partition waits whatever comes and goes.
    */
   write(batch: Batch): Promise<readonly Refused[]> {
     if (batch.count === 0) return Promise.resolve([]);
+    const left = this.#queue.findIndex((each) => each.batch.partition === batch.partition);
+    if (left >= 0) for (const each of this.#queue.splice(left, 1)) each.reject(superseded());
     return new Promise((resolve, reject_) => {
       this.#queue.push({ batch, resolve, reject: reject_ });
       this.#next();
@@ -157,6 +161,10 @@ export class ProjectionWriter {
       inTime();
     }
   }
+}
+
+function superseded(): Fault {
+  return new Fault('its partition has another router by now', 'projection_superseded', false);
 }
 
 function tooLate(timeoutMs: number): DOMException {

@@ -54,8 +54,19 @@ export function boundsBroken(run: Simulation): string[] {
     ...(most.parked === 0 || told.some(({ kind }) => kind === 'quarantine')
       ? []
       : ['records were parked and no event says why']),
+    ...inserts(run),
     ...states(run),
   ];
+}
+
+/** One insert of a topic at a time, of so many rows, and of each partition the batch of its router alone. */
+function inserts({ members, plan }: Simulation): string[] {
+  const bound = { rows: plan.policy.sinkRecordsMax, atOnce: 1, alike: 1 };
+  return members.flatMap(({ id, sink: { most } }) =>
+    (['rows', 'atOnce', 'alike'] as const)
+      .filter((what) => most[what] > bound[what])
+      .map((what) => `member ${id}, ${what} of inserts: ${most[what]}, bound ${bound[what]}`),
+  );
 }
 
 /** What aggregation stores of an instrument grows with its versions and with nothing else. */

@@ -14,6 +14,7 @@ import type { Cache } from '../../sinks/sink.ts';
 import { type SeededHost, seededHost } from './seeded-host.ts';
 import type { SimulatedClickHouse } from './simulated-clickhouse.ts';
 import { type LogWorld, SimulatedLog } from './simulated-log.ts';
+import { WatchedSink } from './watched-sink.ts';
 import type { World } from './world.ts';
 
 export type Told = Omit<SupervisorEvent, 'seq' | 'time'> & { readonly member: number };
@@ -42,6 +43,7 @@ export class Member {
   readonly answers: AnswerCache;
   /** By instrument: writes that ClickHouse had carried out when this member last heard of bars of it. */
   readonly ownWrites = new Map<string, number>();
+  readonly sink: WatchedSink;
   readonly #of: MemberWorld;
   readonly #log: SimulatedLog;
   readonly #host: SeededHost;
@@ -63,6 +65,7 @@ export class Member {
     this.#log = new SimulatedLog(of.log, () => this.crash('with its commit under way'));
     this.#host = seededHost(world.below(2 ** 31), (path) => of.crashes(path));
     const clock = this.#clock;
+    this.sink = new WatchedSink(of.clickhouse.sink(clock));
     this.pipeline = new Pipeline(
       {
         host: this.#host,
@@ -71,7 +74,7 @@ export class Member {
         log: this.#log,
         silver: (instrument, fromUs, toUs) =>
           of.clickhouse.silver(clock, TOPIC.ticks, instrument, fromUs, toUs),
-        sink: of.clickhouse.sink(clock),
+        sink: this.sink,
         record: (event) => of.told({ ...event, member: id }),
         committed: () => {},
         extracted: () => {},

@@ -46,6 +46,18 @@ export const MUTANTS: readonly Mutant[] = [
       'token: spans.map(({ batch, from, to }) => [batch.topic, batch.partition, to - from].join()).join(',
   },
   {
+    name: 'an insert takes all that waits',
+    file: 'runtime/projection-writer.ts',
+    find: 'if (group.length > 0 && rows + first.batch.count > this.#settings.rowsMax) return group;',
+    replace: '',
+  },
+  {
+    name: 'what routers that are gone left goes on waiting',
+    file: 'runtime/projection-writer.ts',
+    find: 'if (left >= 0) for (',
+    replace: 'if (left > 1_000_000) for (',
+  },
+  {
     name: 'a bar that ends at the watermark is not final',
     file: 'actors/aggregation-fold.ts',
     find: 'const final = reach.watermarkMs >= bounds.endMs;',

@@ -49,13 +49,19 @@ function rig() {
       await settle();
     }
   };
-  return { world, pass, write: (rows: number) => writer.write(batchOf(rows)) };
+  // Each of a partition of its own.
+  let partition = 0;
+  const write = (rows: number, of?: number) => {
+    partition += 1;
+    return writer.write(batchOf(rows, of ?? partition));
+  };
+  return { world, pass, write };
 }
 
-function batchOf(count: number): Batch {
+function batchOf(count: number, partition: number): Batch {
   return {
     topic: 'aggregation.ohlc.bars.v1',
-    partition: 0,
+    partition,
     count,
     nextOffset: count,
     offset: (index) => index,
@@ -118,4 +124,15 @@ test('after a failure, whoever asks again is served at once', async () => {
   await pass(0);
   await again;
   expect(world.inserts.map(({ at }) => at)).toEqual([0, 0]);
+});
+
+test('what a router that is gone left waiting makes room for its successor', async () => {
+  const { world, pass, write } = rig();
+  await Promise.all([write(1), pass(0)]);
+  const left = write(10, 7).catch((error: Error) => error.message);
+  const written = [write(4, 8), write(10, 7)];
+  await pass(1_000);
+  await Promise.all(written);
+  expect(await left).toBe('its partition has another router by now');
+  expect(world.inserts.map(({ rows }) => rows)).toEqual([1, 14]);
 });
