@@ -10,17 +10,19 @@ import type { OracleBar } from '../oracle/bars.ts';
 import type { OraclePoint } from '../oracle/curves.ts';
 import type { OracleMetric } from '../oracle/metrics.ts';
 import { observe } from '../oracle/observe.ts';
+import type { Priced } from '../oracle/read.ts';
 import { barDifferences, curveDifferences, metricDifferences } from '../support/against-oracle.ts';
 import { type Bench, openBench } from '../support/bench.ts';
 import { foreignRead } from '../support/foreign-reader.ts';
 import { countOf, rowsOf } from '../support/gold.ts';
 import { kafkaOptions } from '../support/kafka-log.ts';
-import { topicFaults } from '../support/topics.ts';
+import { type TopicRecord, topicFaults } from '../support/topics.ts';
 import type { Bed } from './bed.ts';
 import { fedFrom } from './market.ts';
 
-/** Five readers at a time take longer to begin than one. */
+/** So long without a record, and all was read; a reader that found too little may have begun too slowly. */
 const QUIET_MS = 15_000;
+const QUIET_MS_AGAIN = 60_000;
 const END_MINUTES_MAX = 8;
 
 export interface Verdict {
@@ -43,16 +45,18 @@ export async function judged(bed: Bed): Promise<Verdict> {
     const responses = await Array.fromAsync(fedFrom(bed.market.file));
     await bed.within(bench.feed(responses), 'the rest comes to its end', END_MINUTES_MAX);
     const priced = bed.market.priced();
-    const faults = [...(await inTables(bench, bed)), ...(await onTopics(bed, priced.length))];
-    return { ticks: priced.length, faults };
+    const { checks } = await bench.conservation();
+    const faults = await inTables(bench, priced);
+    for (const { what, left, right, off } of checks)
+      if (off !== 0) faults.push(`${what}: ${left} ≠ ${right}`);
+    const bars = checks.find(({ what }) => what === 'aggregation → projection-service (bars)')?.left ?? 0;
+    return { ticks: priced.length, faults: [...faults, ...(await onTopics(bed, priced, bars))] };
   } finally {
     await Promise.race([bench.close().catch(() => {}), Bun.sleep(30_000)]);
   }
 }
 
-async function inTables(bench: Bench, bed: Bed): Promise<string[]> {
-  const { clickhouse } = bench;
-  const priced = bed.market.priced();
+async function inTables({ clickhouse }: Bench, priced: readonly Priced[]): Promise<string[]> {
   const observed = observe(priced);
   const sorted = '1 ORDER BY market, run, delivery_location';
   const metrics = rowsOf<OracleMetric>(clickhouse, 'gold_rolling_metrics', sorted);
@@ -69,18 +73,26 @@ async function inTables(bench: Bench, bed: Bed): Promise<string[]> {
     const rows = await countOf(clickhouse, table);
     if (rows !== priced.length) faults.push(`${table}: ${rows} rows of ${priced.length} ticks`);
   }
-  const { checks } = await bench.conservation();
-  for (const { what, left, right, off } of checks) if (off !== 0) faults.push(`${what}: ${left} ≠ ${right}`);
   return faults;
 }
 
-async function onTopics({ server }: Bed, ticksMade: number): Promise<string[]> {
-  const topics = [TOPIC.ticks, TOPIC.enriched, TOPIC.bars, ...markets.map(({ market }) => rawTopic(market))];
-  const read = (topic: string) => foreignRead(server, topic, QUIET_MS);
-  const [ticks = [], enriched = [], bars = [], ...raws] = await Promise.all(topics.map(read));
-  const faults = topicFaults({ raw: raws.flat(), ticks, enriched, bars });
-  for (const [name, found] of Object.entries({ raw: raws.flat(), ticks, enriched })) {
-    if (found.length !== ticksMade) faults.push(`${name}: ${found.length} records of ${ticksMade} ticks`);
+/** `bars`: revisions of bars that the books say were written. */
+async function onTopics({ server }: Bed, priced: readonly Priced[], bars: number): Promise<string[]> {
+  const expected: [string, number][] = [
+    [TOPIC.ticks, priced.length],
+    [TOPIC.enriched, priced.length],
+    [TOPIC.bars, bars],
+  ];
+  for (const { market } of markets) {
+    expected.push([rawTopic(market), priced.filter((each) => each.market === market).length]);
   }
-  return faults;
+  const faults: string[] = [];
+  const read = async ([topic, count]: [string, number]): Promise<TopicRecord[]> => {
+    let found = await foreignRead(server, topic, QUIET_MS);
+    if (found.length < count) found = await foreignRead(server, topic, QUIET_MS_AGAIN);
+    if (found.length !== count) faults.push(`${topic}: ${found.length} records, ${count} expected`);
+    return found;
+  };
+  const [ticks = [], enriched = [], found = [], ...raws] = await Promise.all(expected.map(read));
+  return [...faults, ...topicFaults({ raw: raws.flat(), ticks, enriched, bars: found })];
 }

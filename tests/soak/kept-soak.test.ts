@@ -8,7 +8,7 @@ import { partsOf } from './sections.ts';
 import { type Result, readmeWith } from './soak-report.ts';
 
 const newDir = temporaryDirs('carbon-kept-soak');
-const ASKED = { section: 'kill', part: null, count: null };
+const ASKED = { section: 'kill', count: null };
 
 test('a section goes on after its last judged round, with its seed', () => {
   const dir = newDir();

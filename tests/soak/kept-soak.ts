@@ -12,7 +12,6 @@ export const SOAK_DIR = join(resolve(import.meta.dir, '../..'), '.soak');
 /** What a kept run must have been asked for to be gone on with. */
 export interface Asked {
   readonly section: string;
-  readonly part: string | null;
   readonly count: number | null;
 }
 
@@ -32,8 +31,8 @@ export class KeptSoak {
     readonly asked: Asked,
     seed: number | null,
   ) {
-    const words = [asked.section, asked.part, asked.count].filter((each) => each !== null);
-    this.#file = join(dir, `${words.join('-')}.json`);
+    const { section, count } = asked;
+    this.#file = join(dir, `${count === null ? section : `${section}-${count}`}.json`);
     const kept = keptIn(this.#file);
     const goesOn = kept !== null && (seed === null || seed === kept.seed);
     this.seed = goesOn ? kept.seed : (seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 1);

@@ -11,7 +11,7 @@ round one judge holds gold against the oracle, the topics against a foreign read
 Stopped (Ctrl-C), killed or out of time, the same command goes on after the last round that was judged.
   --count N     so many of the section's first part, and of the others in proportion
   --seed N      of the first round; unset: a fresh one, or that of the run to go on with
-  --part NAME   this part of the section alone, of which --count then tells
+  --part NAME   this part of the section alone; --count then tells of it
   --minutes N   no round begins that would end later (40)
   --readme      write the result into README.md
   --json        print the result as one line of JSON, and nothing else

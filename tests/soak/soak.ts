@@ -35,15 +35,21 @@ async function main(): Promise<void> {
   const { section, part, count, millis, json } = options;
   const say = (line: string): void =>
     void (json || console.log(`${new Date().toISOString().slice(11, 19)} ${line}`));
-  const kept = new KeptSoak(SOAK_DIR, { section, part, count }, options.seed);
+  const kept = new KeptSoak(SOAK_DIR, { section, count }, options.seed);
   const { tally, seed } = kept;
-  const parts = partsOf(section, part, count);
+  const parts = partsOf(section, count === null ? null : part, count);
+  const share = ({ what, goal }: Part): number => (tally.reached[what] ?? 0) / goal;
   say(`soak ${section}, seed ${seed}, commit ${commit()}`);
   if (tally.rounds > 0) say(`goes on after ${tally.rounds} rounds`);
   const stop = stopOnSignal();
   const fromMs = performance.now();
   let roundMsMax = 0;
-  const next = (): Part | undefined => parts.find(({ what, goal }) => (tally.reached[what] ?? 0) < goal);
+  const open = (): Part[] => parts.filter((each) => share(each) < 1);
+  /** The part that is least far. */
+  const next = (): Part | undefined =>
+    open()
+      .filter(({ what }) => part === null || what === part)
+      .sort((a, b) => share(a) - share(b))[0];
   const inTime = (): boolean => performance.now() - fromMs + roundMsMax < millis;
   for (let at = next(); at !== undefined && !stop.aborted && inTime(); at = next()) {
     const roundFromMs = performance.now();
@@ -70,7 +76,7 @@ async function main(): Promise<void> {
   else say(sentence(result));
   appendResult(SOAK_DIR, result);
   if (options.readme) intoReadme(result);
-  if (next() === undefined) kept.forget();
+  if (open().length === 0) kept.forget();
   process.exit(failed.length > 0 ? 1 : 0);
 }
 
