@@ -127,6 +127,7 @@ export const runtime = z.strictObject({
         .prefault({}),
       shard_children_max: wholePositive.max(1_000).default(256),
       parked_max: whole.default(10_000),
+      stall_seconds: wholePositive.max(3_600).default(60),
     })
     .prefault({}),
   log: z

@@ -2,8 +2,6 @@
 // for it, and lets go in order. A router that crashed is restored from the log and started again within its
 // budget.
 
-import type { Layout } from '../actors/layout.ts';
-import type { RestoredRouter } from '../actors/router-protocol.ts';
 import {
   addRestart,
   backoffMs,
@@ -14,13 +12,12 @@ import {
 } from '../actors/supervision.ts';
 import type { Address } from './host.ts';
 import type { Member, PartitionLag, TopicPartition } from './log/log.ts';
-import { LogFault } from './log/log-fault.ts';
-import { missedBarriers } from './missed-barriers.ts';
 import { Partition } from './partition.ts';
-import type { PartitionPlan, PartitionPorts, StartState } from './partition-plan.ts';
-import { recoverSlots } from './recovery.ts';
-import { restorePartition } from './restore.ts';
+import type { PartitionPlan, PartitionPorts } from './partition-plan.ts';
 import { Retries } from './retries.ts';
+import { StallWatch } from './stall-watch.ts';
+import { routerless, type Standing } from './standing.ts';
+import { takenOver } from './start-state.ts';
 import type { EventKind } from './views.ts';
 
 export interface GroupSettings {
@@ -29,6 +26,8 @@ export interface GroupSettings {
   readonly topics: readonly string[];
   readonly plan: (of: TopicPartition) => PartitionPlan;
   readonly restarts: RestartPolicy;
+  /** A partition with a lag that has not moved for so long stands still, and that is told. */
+  readonly stallMs: number;
   /** The budget of router restarts is used up: the process must leave. */
   readonly exhausted: (cause: string) => void;
 }
@@ -36,6 +35,15 @@ export interface GroupSettings {
 const keyOf = (of: TopicPartition): string => `${of.topic}/${of.partition}`;
 const REVIVED_PER_TURN = 200;
 const HOLD_MS = 100;
+/** Whoever lost a partition hears of it meanwhile. */
+const TAKE_UP_MS = 1_000;
+
+interface Hold {
+  readonly cause: string;
+  readonly sinceMs: number;
+  /** Of the look that comes next. */
+  readonly cancel: () => void;
+}
 
 export class Group {
   readonly #settings: GroupSettings;
@@ -45,9 +53,12 @@ export class Group {
   /** Partitions that the last assignment gave us. */
   #assigned: ReadonlySet<string> = new Set();
   /** Partitions that the newest assignment gives us, which may wait for its turn. */
-  #owned: ReadonlySet<string> = new Set();
-  /** Partitions that a layout adds and that are not whole yet; each with the look that comes next. */
-  readonly #held = new Map<string, () => void>();
+  #owned: ReadonlyMap<string, TopicPartition> = new Map();
+  /** Partitions that a layout adds and that are not whole yet. */
+  readonly #held = new Map<string, Hold>();
+  readonly #watch: StallWatch;
+  /** The partition whose state is being read. */
+  #restoring: { readonly key: string; readonly sinceMs: number } | null = null;
   #member: Member | null = null;
   #window: RestartWindow = NO_RESTARTS;
   #crashes = 0;
@@ -64,6 +75,14 @@ export class Group {
     const about = { service: settings.service, actor: parent.path, kinds: ['note', 'resume'] } as const;
     this.#ports = { ...ports, retries: new Retries({ clock, record, ...about, quietMs: null }) };
     this.#parent = parent;
+    this.#watch = new StallWatch({
+      clock,
+      lag: () => this.lag(),
+      standing: (of) => this.standing(of),
+      stalled: (cause) => this.#record('note', cause, 'nothing is lost; told again when they move'),
+      moved: (cause) => this.#record('resume', cause, 'going on'),
+      afterMs: settings.stallMs,
+    });
   }
 
   /**
@@ -75,7 +94,7 @@ export class Group {
     this.#member = member;
     const first = Promise.withResolvers<void>();
     member.assigned((partitions, generation) => {
-      this.#owned = new Set(partitions.map(keyOf));
+      this.#owned = new Map(partitions.map((of) => [keyOf(of), of]));
       this.#change(async () => {
         await this.#take(partitions, generation).catch((error: unknown) => {
           first.reject(error);
@@ -84,6 +103,7 @@ export class Group {
         first.resolve();
       });
     });
+    this.#watch.start();
     await first.promise;
   }
 
@@ -105,6 +125,25 @@ export class Group {
     return this.#partitions.values();
   }
 
+  /** What the newest assignment gives us, whether it has a router by now or not. */
+  get owned(): readonly TopicPartition[] {
+    return [...this.#owned.values()];
+  }
+
+  /** What stands still, by `topic/partition`. */
+  get stalled(): ReadonlyMap<string, string> {
+    return this.#watch.stalled;
+  }
+
+  /** Where a partition stands that the newest assignment gives us; null: it is not ours. */
+  standing(of: TopicPartition): Standing | null {
+    const key = keyOf(of);
+    const partition = this.#partitions.get(key);
+    if (!this.#owned.has(key)) return null;
+    if (partition !== undefined) return partition.standing(this.#member?.doing?.(of) ?? null);
+    return routerless(key, this.#held.get(key) ?? null, this.#restoring, this.#ports.clock.nowMs());
+  }
+
   lag(): Promise<readonly PartitionLag[]> {
     return this.#ports.log.lag(this.#settings.group);
   }
@@ -117,6 +156,7 @@ export class Group {
   /** Every router finishes its batch and stops; then the member leaves. */
   async drain(): Promise<void> {
     this.#closing = true;
+    this.#watch.stop();
     this.#record('drain', 'asked to stop', 'routers finish what they have in hand');
     await this.#changes;
     const all = [...this.#partitions.values()];
@@ -158,15 +198,24 @@ export class Group {
     if (member === null || this.#closing || this.#takesNoMore) return;
     if (!this.#assigned.has(key) || this.#partitions.has(key)) return;
     const plan = this.#settings.plan(of);
-    const restored = await this.#restore(member, of, plan);
+    this.#restoring = { key, sinceMs: this.#ports.clock.nowMs() };
+    const restored = await takenOver(this.#ports, member, of, plan, {
+      // It went to somebody else while it was read: the assignment that says so is next.
+      owned: () => this.#owned.has(key),
+      wanted: () => !this.#closing && !this.#takesNoMore && this.#assigned.has(key),
+      note: (cause, decision) => this.#record('note', cause, decision),
+    }).finally(() => {
+      this.#restoring = null;
+    });
     if (restored === null) return;
     if (restored.awaits.length > 0) return this.#hold(of, restored.awaits);
     if (this.#held.delete(key)) {
       this.#record('resume', `${key} is whole`, `${restored.slots.size} instruments came with it`);
     }
-    const partition = new Partition(this.#ports, plan, member, restored, of, this.#parent, (crashed, error) =>
-      this.#crashed(crashed, error),
-    );
+    const partition = new Partition(this.#ports, plan, member, restored, of, this.#parent, {
+      crashed: (error) => this.#crashed(partition, error),
+      fenced: () => this.#fenced(partition),
+    });
     this.#partitions.set(key, partition);
     partition.start();
     await partition.revive(REVIVED_PER_TURN);
@@ -175,59 +224,29 @@ export class Group {
   /** Nothing of it is read before every older partition has handed over. */
   #hold(of: TopicPartition, awaits: readonly number[]): void {
     const key = keyOf(of);
-    const look = this.#held.get(key);
-    look?.();
-    if (look === undefined) {
-      const cause = `${key} waits for what partitions ${awaits.join()} hand over`;
-      this.#record('pause', cause, 'none of its records is read before');
+    const { clock } = this.#ports;
+    const before = this.#held.get(key);
+    before?.cancel();
+    const cause = `what partitions ${awaits.join()} hand over`;
+    if (before === undefined) {
+      this.#record('pause', `${key} waits for ${cause}`, 'none of its records is read before');
     }
-    this.#held.set(
-      key,
-      this.#ports.clock.after(HOLD_MS, () => this.#change(() => this.#open(of))),
-    );
+    const cancel = clock.after(HOLD_MS, () => this.#change(() => this.#open(of)));
+    this.#held.set(key, { cause, sinceMs: before?.sinceMs ?? clock.nowMs(), cancel });
   }
 
-  /** Tried again while the log says that it helps; null: no longer wanted. */
-  async #restore(member: Member, of: TopicPartition, plan: PartitionPlan): Promise<StartState | null> {
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        const layout = await this.#ports.log.layout(of.topic);
-        if (layout !== null && layout.steps.length > 0) await this.#widenParking(of, plan);
-        const { router, parts, awaits } = await restorePartition(member, of, layout);
-        this.#ports.retries.passed(keyOf(of));
-        const whole = awaits.length === 0;
-        const slots = whole ? await recoverSlots(this.#ports, plan, of, router, parts) : new Map();
-        const missed = whole ? await this.#missed(of, router, layout) : [];
-        return { router, slots, awaits, missed };
-      } catch (error) {
-        // It went to somebody else while it was read: the assignment that says so is next.
-        if (!this.#owned.has(keyOf(of))) return null;
-        if (!isRetryable(error)) throw error;
-        const delayMs = backoffMs(plan.backoff, attempt, this.#ports.draw());
-        const decision = `the restore is tried again in ${delayMs} ms, and so on`;
-        this.#ports.retries.failed(keyOf(of), messageOf(error), decision);
-        await new Promise<void>((done) => this.#ports.clock.after(delayMs, done));
-        if (this.#closing || this.#takesNoMore || !this.#assigned.has(keyOf(of))) {
-          this.#ports.retries.gone(keyOf(of));
-          return null;
-        }
-      }
-    }
-  }
-
-  async #missed(of: TopicPartition, { position, layout: own }: RestoredRouter, layout: Layout | null) {
-    const missed = await missedBarriers(this.#ports.log, of, position, own, layout);
-    if (missed.length > 0) {
-      const cause = `${missed.length} barriers of ${keyOf(of)} are gone: retention took them unread`;
-      this.#record('note', cause, 'what moves is handed over at once');
-    }
-    return missed;
-  }
-
-  /** What a partition parks stands beside it, those that a layout adds included. */
-  async #widenParking(of: TopicPartition, { settings }: PartitionPlan): Promise<void> {
-    const { work, parkingTopic } = settings;
-    if (work.kind === 'sharded') await this.#ports.log.increase(parkingTopic, of.partition + 1);
+  /** Mostly it has gone to another member, and an assignment says so; where none does, it is still ours. */
+  #fenced(partition: Partition): void {
+    const { of } = partition;
+    const again = async (): Promise<void> => {
+      if (this.#closing || this.#partitions.get(keyOf(of)) !== partition) return;
+      this.#partitions.delete(keyOf(of));
+      await partition.dispose();
+      const cause = `${keyOf(of)} was fenced, and is ours`;
+      this.#record('resume', cause, 'taken up again from what is stored');
+      await this.#open(of);
+    };
+    this.#ports.clock.after(TAKE_UP_MS, () => this.#change(again));
   }
 
   #crashed(partition: Partition, error: unknown): void {
@@ -271,8 +290,4 @@ export class Group {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function isRetryable(error: unknown): boolean {
-  return error instanceof LogFault && error.retryable;
 }

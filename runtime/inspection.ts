@@ -4,7 +4,9 @@
 
 import { formatUtc } from '../actors/domain/time.ts';
 import type { Directory, Resident } from './directory.ts';
+import type { Group } from './group.ts';
 import type { Feeding } from './intake.ts';
+import type { TopicPartition } from './log/log.ts';
 import { nearest } from './near.ts';
 import type { Partition } from './partition.ts';
 import type { Platform } from './platform.ts';
@@ -191,14 +193,26 @@ function marketsNode(platform: Platform): TreeNode {
 function servicesNode(platform: Platform): TreeNode {
   const services = SERVICES.filter((spec) => platform.roles.has(spec.name)).map((spec): TreeNode => {
     const groups = [...platform.groups.values()].filter(({ service }) => service === spec.group);
-    const routers = groups.flatMap((group) =>
-      [...group.partitions()].map(({ path, state }) => leaf(path, 'router', state.phase, null)),
-    );
+    const routers = groups.flatMap((group) => group.owned.map((of) => routerNode(group, spec.name, of)));
     const budget = Math.min(...groups.map((each) => each.budgetLeft));
     const node = branch(`services/${spec.name}`, 'service', routers, budget);
     return { ...node, state: groups.every((each) => each.ready) ? 'running' : 'restoring' };
   });
   return branch('services', 'root', services, null);
+}
+
+/** A partition that has no router yet stands where it will have one. */
+function routerNode(group: Group, service: string, of: TopicPartition): TreeNode {
+  const path = `services/${service}/${of.topic}-${of.partition}`;
+  const standing = group.standing(of);
+  if (standing === null) return leaf(path, 'router', 'leaving', null);
+  const { phase, waitsFor, sinceMs } = standing;
+  return {
+    ...leaf(path, 'router', phase, null),
+    waits_for: waitsFor,
+    since: new Date(sinceMs).toISOString(),
+    stands_still: group.stalled.has(`${of.topic}/${of.partition}`),
+  };
 }
 
 /** Live feeds stand below the connector of their market, recordings below the root of all. */

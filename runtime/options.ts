@@ -54,5 +54,6 @@ export function runtimePolicy({ runtime }: Config): RuntimePolicy {
       service: policy(supervision.service),
     },
     routerRestarts: policy(supervision.router),
+    stallMs: supervision.stall_seconds * 1_000,
   };
 }

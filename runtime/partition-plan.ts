@@ -44,6 +44,13 @@ export interface PartitionPlan {
   readonly defect: (reply: FoldReply) => void;
 }
 
+/** How the life of a router ends by itself. */
+export interface PartitionEnded {
+  readonly crashed: (error: unknown) => void;
+  /** It was told that another member has its partition, and has stopped. */
+  readonly fenced: () => void;
+}
+
 /** What a router starts from. */
 export interface StartState {
   readonly router: RestoredRouter;

@@ -11,23 +11,28 @@ import { backoffMs } from '../actors/supervision.ts';
 import type { SlotOwner } from './directory.ts';
 import type { Address } from './host.ts';
 import type { Member, TopicPartition } from './log/log.ts';
-import { missedBatch } from './missed-barriers.ts';
 import { readParked } from './parking.ts';
-import type { PartitionPlan, PartitionPorts, StartState } from './partition-plan.ts';
+import type { PartitionEnded, PartitionPlan, PartitionPorts, StartState } from './partition-plan.ts';
+import { PartitionReader } from './partition-reader.ts';
 import { reportFold, reportMoved, reportRelease, reportRestored, reportStrayed } from './partition-report.ts';
+import { type Standing, waitsFor } from './standing.ts';
 
 export class Partition implements SlotOwner {
   readonly #ports: PartitionPorts;
   readonly #plan: PartitionPlan;
   readonly #member: Member;
   readonly #restored: StartState;
+  readonly #ended: PartitionEnded;
+  readonly #reader: PartitionReader;
   readonly #stop = new AbortController();
   readonly #drained = Promise.withResolvers<void>();
   readonly #address: Address<RouterMessage>;
   #state: RouterState;
-  #reading = new AbortController();
   #committing: Promise<unknown> = Promise.resolve();
+  /** When its batch was read. */
   #sinceMs: number;
+  /** When its router last went on. */
+  #turnMs: number;
 
   constructor(
     ports: PartitionPorts,
@@ -36,14 +41,17 @@ export class Partition implements SlotOwner {
     restored: StartState,
     readonly of: TopicPartition,
     parent: Address<never>,
-    crashed: (partition: Partition, error: unknown) => void,
+    ended: PartitionEnded,
   ) {
     this.#ports = ports;
     this.#plan = plan;
     this.#member = member;
     this.#restored = restored;
     this.#state = routerFrom(restored.router);
+    this.#ended = ended;
+    this.#reader = new PartitionReader(ports, plan, member, of, restored.missed, this.#stop.signal);
     this.#sinceMs = ports.clock.nowMs();
+    this.#turnMs = this.#sinceMs;
     const behaviour = routerBehaviour(plan.settings);
     this.#address = ports.host.spawn<RouterState, RouterMessage, RouterEffect>({
       name: `${of.topic}-${of.partition}`,
@@ -51,11 +59,13 @@ export class Partition implements SlotOwner {
       initial: this.#state,
       behaviour: (state, message) => {
         const step = behaviour(state, message);
+        if (step.state.phase !== state.phase || step.state.seq !== state.seq)
+          this.#turnMs = ports.clock.nowMs();
         this.#state = step.state;
         return step;
       },
       perform: (effect) => this.#perform(effect),
-      crashed: (error) => crashed(this, error),
+      crashed: ended.crashed,
     });
     if (this.slotKey !== null) ports.directory.own(this.slotKey, this);
   }
@@ -73,6 +83,13 @@ export class Partition implements SlotOwner {
   /** The router's state as of its last message. */
   get state(): RouterState {
     return this.#state;
+  }
+
+  /** `doing`: what the log does for it now; null: nothing. */
+  standing(doing: string | null): Standing {
+    const { phase } = this.#state;
+    const what = waitsFor(this.#state, this.#reader.waitsFor);
+    return { phase, waitsFor: doing === null ? what : `${what} (${doing})`, sinceMs: this.#turnMs };
   }
 
   start(): void {
@@ -187,37 +204,11 @@ export class Partition implements SlotOwner {
     );
   }
 
-  async #poll({ seq, position }: Extract<RouterEffect, { kind: 'poll' }>): Promise<RouterMessage | null> {
-    const signal = this.#newRead();
-    const nowMs = this.#ports.clock.nowMs();
-    const missed = missedBatch(this.of, this.#restored.missed, this.#state, nowMs);
-    if (missed !== null) return { kind: 'polled', seq, batch: missed, nowMs };
-    while (!signal.aborted) {
-      // Each time: a read that an earlier router left behind may have moved the member's position meanwhile.
-      this.#member.seek(this.of, position);
-      const waiter = new AbortController();
-      try {
-        const appended = this.#ports.log.appended([this.of.topic], AbortSignal.any([signal, waiter.signal]));
-        const batch = await this.#member.poll(this.of, this.#plan.recordsMax);
-        this.#ports.retries.passed(this.path);
-        if (batch === null) {
-          await appended;
-          continue;
-        }
-        this.#sinceMs = this.#ports.clock.nowMs();
-        return { kind: 'polled', seq, batch, nowMs: this.#sinceMs };
-      } finally {
-        waiter.abort();
-      }
-    }
-    return null;
-  }
-
-  /** Ends the wait of the read before. */
-  #newRead(): AbortSignal {
-    this.#reading.abort();
-    this.#reading = new AbortController();
-    return AbortSignal.any([this.#stop.signal, this.#reading.signal]);
+  async #poll(effect: Extract<RouterEffect, { kind: 'poll' }>): Promise<RouterMessage | null> {
+    const passed = (): void => this.#ports.retries.passed(this.path);
+    const polled = await this.#reader.poll(effect, this.#state, passed);
+    if (polled !== null) this.#sinceMs = polled.nowMs;
+    return polled;
   }
 
   async #defer(effect: Extract<RouterEffect, { kind: 'defer' }>): Promise<RouterMessage> {
@@ -263,7 +254,7 @@ export class Partition implements SlotOwner {
   }
 
   async #readParked(effect: Extract<RouterEffect, { kind: 'read-parked' }>): Promise<RouterMessage> {
-    this.#newRead();
+    this.#reader.next();
     const { seq, instrument, fromOffset, home } = effect;
     const topic = this.#plan.settings.parkingTopic;
     const of = { topic, partition: home ?? this.of.partition };
@@ -284,9 +275,11 @@ export class Partition implements SlotOwner {
 
   #stopped(cause: string): void {
     // Routers of a service that is asked to stop are counted by its group.
-    if (!this.#state.draining) this.#record('stop', cause, 'the router stopped');
+    const { draining } = this.#state;
+    if (!draining) this.#record('stop', cause, 'the router stopped');
     this.#stop.abort();
     this.#drained.resolve();
+    if (!draining) this.#ended.fenced();
   }
 
   #record(kind: 'pause' | 'resume' | 'stop', cause: string, decision: string): void {

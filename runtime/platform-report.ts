@@ -14,6 +14,7 @@ export function stuckIn(group: Group): string | null {
     const why = whyStuck(partition);
     if (why !== null) return `${partition.of.topic}/${partition.of.partition}: ${why}`;
   }
+  for (const what of group.stalled.values()) return `stands still: ${what}`;
   return null;
 }
 

@@ -27,6 +27,7 @@ import {
   type GroupName,
   marketOfRawTopic,
   parkingTopic,
+  recordsMaxOf,
   SERVICES,
   type ServiceSpec,
   TOPIC,
@@ -48,6 +49,8 @@ export interface RuntimePolicy {
   readonly quarantine: RestartPolicy;
   readonly ladder: Ladder;
   readonly routerRestarts: RestartPolicy;
+  /** A partition that has a lag and has not moved for so long stands still. */
+  readonly stallMs: number;
 }
 
 /** Drains a group's members in other threads, at the same time as the one here. */
@@ -184,6 +187,7 @@ export class Platform {
       topics,
       plan: (of: TopicPartition) => this.#plan(spec, group, of),
       restarts: this.#policy.routerRestarts,
+      stallMs: this.#policy.stallMs,
       exhausted: this.#ports.exhausted,
     };
     this.groups.set(group, new Group(settings, ports, parent));
@@ -289,12 +293,4 @@ export class Platform {
 function strayTo(group: GroupName): Destination | null {
   if (group === 'enrichment-service') return 'ticks';
   return group === 'aggregation-service' ? 'enriched' : null;
-}
-
-/** Some thirty records follow from a tick that is aggregated, all in memory until they are committed. */
-const AGGREGATED_MAX = 1_000;
-
-function recordsMaxOf(group: GroupName, batchMax: number, sinkMax: number): number {
-  if (group === 'projection-service') return sinkMax;
-  return group === 'aggregation-service' ? Math.min(batchMax, AGGREGATED_MAX) : batchMax;
 }

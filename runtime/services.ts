@@ -164,3 +164,12 @@ function writersOf(topic: string, markets: readonly string[]): readonly WriterOf
 export function eventsTopic(retentionMs: number): TopicSpec {
   return { name: EVENTS_TOPIC, partitions: 1, retentionMs, compacted: false };
 }
+
+/** Some thirty records follow from a tick that is aggregated, all in memory until they are committed. */
+const AGGREGATED_MAX = 1_000;
+
+/** Records of one batch of a group. */
+export function recordsMaxOf(group: GroupName, batchMax: number, sinkMax: number): number {
+  if (group === 'projection-service') return sinkMax;
+  return group === 'aggregation-service' ? Math.min(batchMax, AGGREGATED_MAX) : batchMax;
+}

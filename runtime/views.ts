@@ -69,6 +69,11 @@ export interface TreeNode {
   readonly quarantined?: number;
   /** Restarts left before it escalates. */
   readonly budget_left: number | null;
+  /** Of a router: what it waits for, and since when; ISO 8601. */
+  readonly waits_for?: string;
+  readonly since?: string;
+  /** Of a router whose partition has a lag and does not move. */
+  readonly stands_still?: boolean;
   readonly nodes: readonly TreeNode[];
 }
 

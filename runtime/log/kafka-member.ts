@@ -107,6 +107,11 @@ export class KafkaMember implements Member {
     yield* await readChangelog(this.#cluster, at, ownerOf(of), this.#options.fetchBytesMax);
   }
 
+  doing(of: TopicPartition): string | null {
+    const slot = this.#slots.get(placeOf(of));
+    return slot === undefined ? 'no slot in the group' : slot.doing;
+  }
+
   get peers(): readonly string[] {
     return this.#membership.peers;
   }

@@ -59,6 +59,7 @@ export class Slot {
   /** What was fetched behind it: a barrier stands apart. */
   #more: readonly Decoded[] = [];
   #reads = 0;
+  readonly #doing = new Set<string>();
   closed = false;
   /** Its state was read since it is ours. Until then a commit can only come from who knows the past. */
   adopted: boolean;
@@ -74,6 +75,11 @@ export class Slot {
 
   get place(): string {
     return `${this.of.topic}/${this.of.partition}`;
+  }
+
+  /** What it waits for, for who asks why it stands; null: nothing. */
+  get doing(): string | null {
+    return this.#doing.size === 0 ? null : [...this.#doing].join(', ');
   }
 
   /** The committed offset, once it is known. */
@@ -145,12 +151,13 @@ export class Slot {
     const producer = this.#producer;
     if (this.closed) return 'fenced';
     invariant(producer !== null, `${this.place} has an epoch`);
-    const parts = await made();
+    const parts = await this.#during('where its outputs go', made());
     if (this.closed) return 'fenced';
     const pending = { token: crypto.randomUUID(), nextOffset };
     this.#pending = pending;
     try {
-      const ends = await producer.run(parts, { group: this.#ports.group, of: this.of, ...pending });
+      const input = { group: this.#ports.group, of: this.of, ...pending };
+      const ends = await this.#during('its transaction', producer.run(parts, input));
       if (this.closed) return 'fenced';
       this.#moved(pending);
       this.#ports.committed(ends);
@@ -182,9 +189,12 @@ export class Slot {
     const { cluster, group, transactions } = this.#ports;
     this.#producer = null;
     const producer = new Transactions(cluster, `${group}/${this.place}`, transactions);
-    await cluster.use(`epoch of ${this.place}`, () => producer.init());
-    await this.#ports.layouts.refresh();
-    const found = await committedOffset(cluster, group, this.of);
+    await this.#during(
+      'a new epoch',
+      cluster.use(`epoch of ${this.place}`, () => producer.init()),
+    );
+    await this.#during('the layouts', this.#ports.layouts.refresh());
+    const found = await this.#during('its offset', committedOffset(cluster, group, this.of));
     this.#producer = producer;
     return found;
   }
@@ -194,7 +204,8 @@ export class Slot {
     const deadline = performance.now() + SETTLE_MS_MAX;
     for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
       try {
-        if (this.closed || !(await this.#ports.counted(this)) || this.closed) return 'fenced';
+        const counted = this.closed || (await this.#during('its seat', this.#ports.counted(this)));
+        if (this.closed || !counted) return 'fenced';
         return await this.#verdict();
       } catch (error) {
         this.#ports.cluster.stale();
@@ -223,6 +234,15 @@ export class Slot {
     return 'aborted';
   }
 
+  async #during<T>(what: string, work: Promise<T>): Promise<T> {
+    this.#doing.add(what);
+    try {
+      return await work;
+    } finally {
+      this.#doing.delete(what);
+    }
+  }
+
   #moved({ token, nextOffset }: Pending): void {
     this.#token = token;
     this.#offset = nextOffset;
@@ -238,7 +258,8 @@ export class Slot {
     const overtaken = (first: number): void =>
       note(`retention has overtaken ${this.place}: ${first - from} offsets from ${from} on are gone`);
     const wanted = () => this.#position === from && this.#reads === reads && !this.closed;
-    const decoded = await fetchEnough(cluster, this.of, from, fetch, overtaken, wanted);
+    const fetching = fetchEnough(cluster, this.of, from, fetch, overtaken, wanted);
+    const decoded = await this.#during('a fetch', fetching);
     if (this.#position !== from) return true;
     if (decoded.runs.length > 0) this.#hold(apart(decoded));
     else if (decoded.nextOffset > from) await this.#skip(from, decoded.nextOffset);
@@ -256,7 +277,7 @@ export class Slot {
   async #skip(from: number, to: number): Promise<void> {
     this.#position = to;
     if (from !== this.#offset || this.closed || this.#pending !== null) return;
-    if (await this.#ports.skipTo(this.of, to, this.#token)) this.#offset = to;
+    if (await this.#during('an offset', this.#ports.skipTo(this.of, to, this.#token))) this.#offset = to;
     else await this.#skipAgain(from, to);
   }
 

@@ -78,6 +78,8 @@ export interface Member {
   state(of: TopicPartition): AsyncIterable<readonly [key: string, value: Uint8Array]>;
   /** The same, for who has taken it over already. */
   stored(of: TopicPartition): AsyncIterable<readonly [key: string, value: Uint8Array]>;
+  /** What it does for a partition now, for who asks why that stands; null: nothing. */
+  doing?(of: TopicPartition): string | null;
   leave(): Promise<void>;
 }
 

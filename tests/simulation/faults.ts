@@ -41,7 +41,7 @@ export const SOURCE_FAULTS = [
 export const OPERATION_FAULTS = ['increase'] as const;
 
 /** Drawn last, so that a seed means what it meant before they were there. */
-export const LATER_FAULTS = ['damaged-state', 'cache-flush', 'cache-down'] as const;
+export const LATER_FAULTS = ['damaged-state', 'cache-flush', 'cache-down', 'false-fence'] as const;
 
 export type FaultName =
   | (typeof WORLD_FAULTS)[number]

@@ -33,6 +33,12 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
+    name: 'a fenced partition is never taken up again',
+    file: 'runtime/partition.ts',
+    find: 'if (!draining) this.#ended.fenced();',
+    replace: '',
+  },
+  {
     name: 'an aborted commit counts as done',
     file: 'actors/router.ts',
     find: "if (outcome === 'aborted') return backOff(state, 'the commit was aborted');",

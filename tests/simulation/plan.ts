@@ -69,6 +69,7 @@ export function planOf(wish: Wish): Plan {
       quarantine: budget(2 + below(4)),
       ladder: { shard: budget(5 + below(20)), market: budget(3 + below(10)), service: budget(3 + below(10)) },
       routerRestarts: budget(3 + below(10)),
+      stallMs: 60_000,
     },
     stages: stagesOf([0, 30, 60, 600][below(4)] ?? 0, [24, 48, 72][below(3)] ?? 48),
   };

@@ -34,6 +34,8 @@ export interface LogFaults {
   readonly lostReplies: number;
   /** Of reads of a stored state: a part of an instrument's is damaged by then. */
   readonly damages: number;
+  /** A member is told that it is fenced, and has the partition all the same: no assignment follows. */
+  readonly falseFences: number;
   /** After this a member that is gone loses its partitions, milliseconds. */
   readonly sessionMs: number;
 }
@@ -47,6 +49,7 @@ export const CALM_LOG: LogFaults = {
   tornCommits: 0,
   lostReplies: 0,
   damages: 0,
+  falseFences: 0,
   sessionMs: 0,
 };
 
@@ -347,6 +350,10 @@ export class SimulatedLog implements Log {
     // Who had lost the partition, and does not know it yet, is fenced though it may have it again.
     if (since === undefined || known < since) {
       tell?.(`${owner} fenced`);
+      return 'fenced';
+    }
+    if (this.#happens(faults().falseFences)) {
+      tell?.(`${owner} falsely fenced`);
       return 'fenced';
     }
     this.#mayFail('commit', faults().commitFailures);

@@ -237,6 +237,7 @@ function drawnPolicy(world: World): RuntimePolicy {
       service: budget(tight ? 1 : 10),
     },
     routerRestarts: budget(3 + world.below(10)),
+    stallMs: 60_000,
   };
 }
 

@@ -184,6 +184,7 @@ export class Simulation {
         [', reply lost', 'lost-commit-reply'],
         [' aborted', 'aborted-commit'],
         [' damaged ', 'damaged-state'],
+        [' falsely fenced', 'false-fence'],
       ] as const
     ).find(([mark]) => what.includes(mark));
     if (fault === undefined) this.#say(what);
@@ -213,6 +214,7 @@ export class Simulation {
       tornCommits: this.share('torn-commit', 0.02),
       lostReplies: this.share('lost-commit-reply', 0.02),
       damages: this.share('damaged-state', 0.3),
+      falseFences: this.share('false-fence', 0.05),
     };
   }
 

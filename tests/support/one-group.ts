@@ -19,12 +19,15 @@ export interface GroupWish {
   readonly work: WorkKind;
   /** For deferred work. */
   readonly deferred: PartitionPlan['work'];
+  /** Unset: a minute. */
+  readonly stallMs?: number;
   /** Every cause that the routers told of. */
   readonly said: (cause: string) => void;
 }
 
 /** Emissions go to `OUTPUT`, dead letters to `DEAD_LETTERS`; both have to be there. */
-export function oneGroup(log: Log, { group, topics, work, deferred, said }: GroupWish): Group {
+export function oneGroup(log: Log, of: GroupWish): Group {
+  const { group, topics, work, deferred, said, stallMs = 60_000 } = of;
   const host = nactHost();
   const policy = { intensity: 5, periodMs: 1_000 };
   const directory = new Directory({
@@ -74,6 +77,7 @@ export function oneGroup(log: Log, { group, topics, work, deferred, said }: Grou
       topics,
       plan: () => plan,
       restarts: policy,
+      stallMs,
       exhausted: (cause) => said(`exhausted: ${cause}`),
     },
     {

@@ -35,6 +35,7 @@ export const POLICY: RuntimePolicy = {
     service: { intensity: 100, periodMs: 600_000 },
   },
   routerRestarts: { intensity: 5, periodMs: 600_000 },
+  stallMs: 60_000,
 };
 
 type Event = Omit<SupervisorEvent, 'seq' | 'time'>;
