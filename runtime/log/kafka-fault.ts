@@ -9,7 +9,6 @@ const LASTING: ReadonlySet<string> = new Set([
   'CLUSTER_AUTHORIZATION_FAILED',
   'GROUP_AUTHORIZATION_FAILED',
   'INVALID_CONFIG',
-  'INVALID_REPLICATION_FACTOR',
   'INVALID_REQUIRED_ACKS',
   'KafkaJSSASLAuthenticationError',
   'MESSAGE_TOO_LARGE',
@@ -39,6 +38,10 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
     'the brokers offer other mechanisms: correct KAFKA_SASL_MECHANISM',
   ],
   [/SASLAuthentication|SASL_AUTHENTICATION/, 'correct KAFKA_SASL_USERNAME or KAFKA_SASL_PASSWORD'],
+  [
+    /REPLICATION_FACTOR/,
+    'fewer brokers are up than copies are asked for: start them, or lower kafka.replication in runtime.yaml',
+  ],
   [/AUTHORIZATION_FAILED/, 'give this user the rights that README.md lists under "Rights on Kafka"'],
   [/SELF_SIGNED|UNABLE_TO_/, 'KAFKA_TLS_CA_FILE has to hold what signed the certificate of the brokers'],
   [/ALTNAME/, 'the certificate names other hosts: use one of those in KAFKA_BROKERS'],

@@ -14,7 +14,7 @@ const LIBRARIES = [
   ['org.apache.kafka', 'kafka-tools', VERSION],
   ['org.slf4j', 'slf4j-simple', '1.7.36'],
 ] as const;
-const START_MS_MAX = 90_000;
+const START_MS_MAX = 240_000;
 const JVM = ['-Xmx256m', '-Xms64m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'];
 
 /** Why this machine cannot run it; null when it can. */
