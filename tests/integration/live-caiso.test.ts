@@ -2,7 +2,7 @@
 // group in processing is asked for politely, long lists of nodes are cut, days are the market's own, and an
 // outage is met with pauses, a circuit and one probe at a time.
 
-import { beforeAll, expect, test } from 'bun:test';
+import { beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { recogniseOasis } from '../../actors/feeds/caiso-source.ts';
@@ -25,6 +25,8 @@ import { correctionList, OasisGroups, type PriceCorrection } from '../support/op
 import { type Play, standIn } from '../support/operators/stand-in.ts';
 import { goodRecordings, responseOf, textResponse } from '../support/recordings.ts';
 import { temporaryDirs } from '../support/temporary.ts';
+
+setDefaultTimeout(120_000);
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

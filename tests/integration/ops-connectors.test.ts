@@ -1,13 +1,15 @@
 // `bun run ops connectors` and the runbook's scripts as operators run them: each a process, its words, its
 // exit code. The operator is a stand-in on loopback that keeps OASIS's rules.
 
-import { afterAll, expect, test } from 'bun:test';
+import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { command } from '../support/command.ts';
 import { configDir, edited, SHIPPED, textOf } from '../support/config-dir.ts';
 import { type Answer, Oasis, oasisError, throttlePage } from '../support/operators/oasis.ts';
 import { Product, productEnvironment, temporaryDirectory } from '../support/product.ts';
+
+setDefaultTimeout(120_000);
 
 const root = resolve(import.meta.dir, '../..');
 const place = temporaryDirectory();

@@ -2,7 +2,7 @@
 // by its section of connectors.yaml, it is followed live, normalized, and folded into bars, over a day of 25
 // hours. Nothing else of the program names a market.
 
-import { expect, test } from 'bun:test';
+import { expect, setDefaultTimeout, test } from 'bun:test';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ALL, registered } from '../../actors/feeds/markets.ts';
@@ -20,6 +20,8 @@ import { goldOf, PARTITIONS } from './live-gold.ts';
 import { liveProcess } from './live-process.ts';
 import { SimulatedStore } from './simulated-store.ts';
 import { World } from './world.ts';
+
+setDefaultTimeout(120_000);
 
 const ROOT = resolve(import.meta.dir, '../..');
 const HALF_HOUR = 1_800_000;

@@ -1,7 +1,7 @@
 // A feed as connectors.yaml makes it by default, looked at once a day, asks for every window of its source
 // once all of it is out, also when any one day is missed, as long as the operator serves it at some look.
 
-import { expect, test } from 'bun:test';
+import { expect, setDefaultTimeout, test } from 'bun:test';
 import { marketCalendar } from '../../../../actors/domain/operating-day.ts';
 import { DAY_MS } from '../../../../actors/domain/time.ts';
 import { findFeed, markets, sources } from '../../../../actors/feeds/markets.ts';
@@ -12,6 +12,8 @@ import { type FeedSettings, newWindow, nextAsk, type WindowState } from '../../.
 import { publishedMs } from '../../../../actors/live/publication.ts';
 import { connectors } from '../../../../configs/schema-connectors.ts';
 import { connectorPlans } from '../../../../runtime/live/settings.ts';
+
+setDefaultTimeout(120_000);
 
 const FIRST = Date.UTC(2026, 8, 1, 18);
 const DAYS = 45;
