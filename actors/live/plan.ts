@@ -31,11 +31,15 @@ export interface WindowState {
   readonly failures: number;
   /** Not asked again before, for what was asked for and did not come; 0: at any time. */
   readonly notBeforeMs: number;
+  /** Before that: holes that begin at `fromMs` or later, because they are young. */
+  readonly late: { readonly fromMs: number; readonly notBeforeMs: number } | null;
   /** The last request settled nothing: until `notBeforeMs` not even what is newly published is asked for. */
   readonly unsettled: boolean;
   /** When an answer last settled what there is: a response, no data, past retention; 0: never. */
   readonly concludedMs: number;
-  /** When the request of that answer left, ms; 0: never. */
+  /** When the request of that answer left, ms, for whatever part of the window; 0: never. */
+  readonly freshMs: number;
+  /** When the last one left that asked for all that was missing. */
   readonly askedMs: number;
   /** The same of the last such request for all of the window. */
   readonly lookedMs: number;
@@ -81,8 +85,10 @@ export function newWindow(source: Source, market: MarketSpec, window: Window): W
     attempts: 0,
     failures: 0,
     notBeforeMs: 0,
+    late: null,
     unsettled: false,
     concludedMs: 0,
+    freshMs: 0,
     askedMs: 0,
     lookedMs: 0,
     corrections: 0,
@@ -202,17 +208,29 @@ function dueOf(
     return { ask: { window, span: window, why: 'correction' } };
   }
   if (wantsGap) {
-    if (state.notBeforeMs > nowMs) {
-      if (state.unsettled) return later(state.notBeforeMs);
-      const fresh = missingNow(settings, state, window, nowMs, state.askedMs).gaps;
-      if (fresh.length === 0) return later(Math.min(state.notBeforeMs, published));
-    }
-    const span = askable(state, window, gap);
+    const { notBeforeMs, late, unsettled } = state;
+    const isEarly = notBeforeMs > nowMs;
+    if (isEarly && unsettled) return later(notBeforeMs);
+    const due = isEarly ? youngSpan(settings, state, window, nowMs) : gap;
+    if (due === null) return later(Math.min(notBeforeMs, late?.notBeforeMs ?? notBeforeMs, published));
+    const span = askable(state, window, due);
     if (source.request(window, span, nowMs) === null) return later(published);
     return { ask: { window, span, why: 'missing' } };
   }
   if (correctionMs === null || isDue) return later(published);
   return later(Math.min(published, Math.max(correctionMs, state.notBeforeMs)));
+}
+
+/**
+ * What is asked for while older holes wait: what came due since the last answer, and what is late now. Those
+ * holes are left out, or each interval would be asked for with the whole day before it.
+ */
+function youngSpan(settings: FeedSettings, state: WindowState, window: Window, nowMs: number): Span | null {
+  const fresh = missingNow(settings, state, window, nowMs, state.freshMs).gaps;
+  const { late } = state;
+  if (late === null || late.notBeforeMs > nowMs) return gapSpan(fresh);
+  const all = missingNow(settings, state, window, nowMs).gaps;
+  return gapSpan([...fresh, ...all.filter(({ startMs }) => startMs >= late.fromMs)]);
 }
 
 /** What is packed can only be held against an answer for all of it. */

@@ -60,29 +60,57 @@ export function settle(
     coverage: merged.coverage,
     outcome: answer.outcome,
     concludedMs: settles ? nowMs : before.concludedMs,
-    askedMs: settles ? answer.startedMs : before.askedMs,
+    freshMs: settles ? answer.startedMs : before.freshMs,
     lookedMs: isWhole && settles ? answer.startedMs : before.lookedMs,
     corrections: isWhole && settles ? passed : before.corrections,
   };
   const { expected, present, gaps } = missingNow(settings, taken, window, nowMs);
   const stillMissing = expected - present;
   const isOpen = stillMissing > 0 || !settles;
-  const attempts = settles ? (isOpen ? before.attempts + 1 : 0) : before.attempts;
+  // Older holes were left out: they are asked for when their own pause is over.
+  const isPart = settles && gaps.some(({ startMs }) => startMs < span.startMs);
+  const attempts = settles && !isPart ? (isOpen ? before.attempts + 1 : 0) : before.attempts;
   const failures = settles ? 0 : before.failures + 1;
-  const tries = Math.min(before.attempts, triesOf(settings, window, gaps, nowMs));
-  const pauseMs = backoffMs(retry, settles ? tries : before.failures, draw);
+  const pauseMs = backoffMs(retry, settles ? before.attempts : before.failures, draw);
   const hole = settles && asked > 0 && source.publication.kind !== 'lag' ? HOLE_MS : 0;
-  const notBeforeMs = isOpen ? nowMs + Math.max(pauseMs, hole, answer.retryAfterMs ?? 0) : 0;
-  return { state: { ...taken, attempts, failures, notBeforeMs, unsettled: !settles }, merged, stillMissing };
+  const againMs = nowMs + Math.max(pauseMs, hole, answer.retryAfterMs ?? 0);
+  const state: WindowState = {
+    ...taken,
+    attempts,
+    failures,
+    askedMs: settles && !isPart ? answer.startedMs : before.askedMs,
+    notBeforeMs: isPart ? before.notBeforeMs : isOpen ? againMs : 0,
+    late: settles ? lateOf(settings, choice, gaps, isPart ? null : before.attempts, nowMs, draw) : null,
+    unsettled: !settles,
+  };
+  return { state, merged, stillMissing };
+}
+
+/** The youngest of what was asked for and did not come, where it deserves a shorter pause than all of it. */
+function lateOf(
+  settings: FeedSettings,
+  { window, span }: Choice,
+  gaps: readonly Gap[],
+  /** Of all of it; null: that has a pause of its own. */
+  attempts: number | null,
+  nowMs: number,
+  draw: number,
+): WindowState['late'] {
+  if (settings.source.publication.kind !== 'lag') return null;
+  const asked = gaps.filter(({ startMs }) => startMs >= span.startMs && startMs < span.endMs);
+  if (asked.length === 0) return null;
+  const fromMs = asked.reduce((latest, { startMs }) => Math.max(latest, startMs), window.startMs);
+  const tries = triesOf(settings, window, fromMs, nowMs);
+  if (attempts !== null && tries >= attempts) return null;
+  return { fromMs, notBeforeMs: nowMs + backoffMs(settings.retry, tries, draw) };
 }
 
 /**
- * Answers that the youngest hole has been through by its age, each pause twice the one before: what is late
- * today is asked for at its own pace, whatever never came before it.
+ * Answers that a hole has been through by its age, each pause twice the one before: what is late today is
+ * asked for at its own pace, whatever never came before it.
  */
-function triesOf(settings: FeedSettings, window: Window, gaps: readonly Gap[], nowMs: number): number {
+function triesOf(settings: FeedSettings, window: Window, startMs: number, nowMs: number): number {
   const { market, source, calendar, retry } = settings;
-  const startMs = gaps.reduce((latest, gap) => Math.max(latest, gap.startMs), window.startMs);
   const interval = { startMs, endMs: startMs + intervalMsOf(market, source.run) };
   const ageMs = nowMs - publishedMs(source.publication, calendar, window, interval);
   return ageMs < retry.initialMs ? 0 : 1 + Math.floor(Math.log2(ageMs / retry.initialMs));

@@ -15,7 +15,7 @@ export const VALUE_BYTES_MAX = 400_000;
 const INLINE_CHARS_MAX = 16_384;
 
 /** Of windows that were remembered before these were. */
-const ADDED = { failures: 0, askedMs: 0, lookedMs: 0 };
+const ADDED = { failures: 0, freshMs: 0, askedMs: 0, lookedMs: 0, late: null };
 
 type State = Omit<WindowState, 'coverage'>;
 

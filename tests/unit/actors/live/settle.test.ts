@@ -16,6 +16,7 @@ import {
   type WindowState,
 } from '../../../../actors/live/plan.ts';
 import { settle } from '../../../../actors/live/settle.ts';
+import { randomOf, seedOf } from '../../../support/random.ts';
 import { rawRecord } from '../../../support/wire-records.ts';
 
 const HOUR = 3_600_000;
@@ -170,7 +171,7 @@ test('what came due or out between a request and its answer was not looked for',
   const nowMs = window.startMs + 10 * FIVE + 10 * 60_000;
   const late = settled(fresh, ask(0, 9), prices(1, 9), nowMs - 5_000, 10_000);
   const next = nextAsk({ ...five, daysBack: 0 }, new Map([[window.id, late]]), [], nowMs + 5_000);
-  expect(next).toEqual({ ask: ask(0, 10) });
+  expect(next).toEqual({ ask: ask(9, 10) });
 });
 
 test('one failure holds up what is newly published for the first pause, however old a hole is', () => {
@@ -188,25 +189,104 @@ test('one failure holds up what is newly published for the first pause, however 
   expect(settle(five, once, ask(0, 73), failed, nowMs, 0).state.notBeforeMs).toBe(nowMs + 120_000);
 });
 
-test('what is late now is asked for at its own pace, whatever never came before it', () => {
-  const { window, prices, ask, settled, fresh } = fiveMinutes('2026-10-01');
-  const published = (n: number): number => window.startMs + n * FIVE + 10 * 60_000;
-  let state = fresh;
+/** A day whose first price never came, asked for interval by interval until the 73rd is out. */
+function dayWithHole() {
+  const day = fiveMinutes('2026-10-01');
+  const published = (n: number): number => day.window.startMs + n * FIVE + 10 * 60_000;
+  let state = day.fresh;
   for (let n = 1; n <= 72; n += 1) {
-    state = settled(state, ask(0, n), n === 1 ? [] : prices(n - 1, n), published(n));
+    state = day.settled(state, day.ask(0, n), n === 1 ? [] : day.prices(n - 1, n), published(n));
   }
-  // The newest is late: a minute, two, four, as if nothing else were missing; then it comes.
+  const next = (of: WindowState, nowMs: number) =>
+    nextAsk({ ...five, daysBack: 0 }, new Map([[day.window.id, of]]), [], nowMs);
+  return { ...day, published, state, next };
+}
+
+test('what is late now is asked for at its own pace, whatever never came before it', () => {
+  const { prices, ask, settled, published, state: before, next } = dayWithHole();
+  let state = before;
+  // The newest is late: a minute, two, as if nothing else were missing; then it comes.
   let nowMs = published(73);
-  for (const pauseMs of [60_000, 120_000, 240_000]) {
-    state = settled(state, ask(0, 73), [], nowMs);
-    expect(state.notBeforeMs).toBe(nowMs + pauseMs);
-    nowMs = state.notBeforeMs;
+  expect(next(state, nowMs)).toEqual({ ask: ask(72, 73) });
+  for (const pauseMs of [60_000, 120_000]) {
+    state = settled(state, ask(72, 73), [], nowMs);
+    expect(next(state, nowMs)).toEqual({ waitUntilMs: nowMs + pauseMs });
+    nowMs += pauseMs;
+    expect(next(state, nowMs)).toEqual({ ask: ask(72, 73) });
   }
-  state = settled(state, ask(0, 74), prices(72, 74), nowMs);
-  expect(state.notBeforeMs).toBe(nowMs + HOUR);
+  state = settled(state, ask(72, 73), prices(72, 73), nowMs);
+  expect(next(state, nowMs)).toEqual({ waitUntilMs: published(74) });
   // An operator that is silent for long is no interval that is late.
   nowMs = published(90);
-  expect(settled(state, ask(0, 90), [], nowMs).notBeforeMs).toBe(nowMs + HOUR);
+  state = settled(state, ask(73, 90), [], nowMs);
+  expect(state.late?.notBeforeMs).toBe(nowMs + HOUR);
+});
+
+test('an old hole is asked for at its own pace, and not with each new interval', () => {
+  const { prices, ask, settled, published, state: before, next, window } = dayWithHole();
+  let state = before;
+  const spans: string[] = [];
+  for (let nowMs = published(72); nowMs < published(144); nowMs += 60_000) {
+    const due = next(state, nowMs);
+    if (!('ask' in due)) continue;
+    const from = (due.ask.span.startMs - window.startMs) / FIVE;
+    const to = (due.ask.span.endMs - window.startMs) / FIVE;
+    spans.push(from === 0 ? 'the hole' : `${to - from}`);
+    state = settled(state, ask(from, to), prices(Math.max(1, from), to), nowMs);
+  }
+  // Six hours: each interval once, the hole of the morning once an hour.
+  expect(spans.filter((each) => each === '1').length).toBeGreaterThanOrEqual(64);
+  expect(spans.filter((each) => each === 'the hole').length).toBeWithin(5, 7);
+  expect(spans.length).toBeLessThanOrEqual(72);
+});
+
+test('whatever is late, and however, all that ever comes is in, soon after it came', () => {
+  const seed = seedOf('late intervals');
+  const random = randomOf(seed);
+  const { window, prices, published, fresh, next } = dayWithHole();
+  // Most in time, some minutes late, a few hours late, one in forty never.
+  const outMs = Array.from({ length: 288 }, (_, n) => {
+    const kind = random();
+    const lateMs =
+      kind < 0.7 ? 0 : kind < 0.9 ? random() * 900_000 : kind < 0.975 ? random() * 6 * HOUR : DAY * 9;
+    return published(n + 1) + lateMs;
+  });
+  const inMs = new Map<number, number>();
+  let state = fresh;
+  let asked = 0;
+  for (let nowMs = window.startMs; nowMs < window.endMs; ) {
+    const due = next(state, nowMs);
+    if (!('ask' in due)) {
+      nowMs = Math.max(nowMs + 1_000, Math.min(due.waitUntilMs, nowMs + HOUR));
+      continue;
+    }
+    asked += 1;
+    const from = (due.ask.span.startMs - window.startMs) / FIVE;
+    const to = (due.ask.span.endMs - window.startMs) / FIVE;
+    const there = Array.from({ length: to - from }, (_, n) => from + n).filter(
+      (n) => (outMs[n] ?? 0) <= nowMs,
+    );
+    for (const n of there) if (!inMs.has(n)) inMs.set(n, nowMs);
+    const got = there.flatMap((n) => prices(n, n + 1));
+    state = settle(five, state, due.ask, { ...answer, records: got, startedMs: nowMs }, nowMs, 0).state;
+    nowMs += 1_000;
+  }
+  const waits = outMs.flatMap((at, n) =>
+    at < window.endMs - 2 * HOUR ? [(inMs.get(n) ?? Infinity) - at] : [],
+  );
+  // The longest pause there is, and the while that one hole may hold another up.
+  expect(Math.max(...waits)).toBeLessThanOrEqual(HOUR + 60_000);
+  // Less than three requests an interval.
+  expect(asked).toBeLessThan(3 * 288);
+});
+
+test('a job that wants what is missing is not done by an answer that left it out', () => {
+  const { window, prices, ask, settled, published, state } = dayWithHole();
+  const job = { job: 'a', windows: [window], onlyMissing: true, sinceMs: published(72) + 1 };
+  const part = settled(state, ask(72, 73), prices(72, 73), published(73));
+  expect(isDone(five, part, window, job, published(73))).toBe(false);
+  const all = settled(part, ask(0, 73), [], published(73) + 1);
+  expect(isDone(five, all, window, job, published(73) + 1)).toBe(true);
 });
 
 test('no data of a day whose prices came before ends no look: it is asked again', () => {

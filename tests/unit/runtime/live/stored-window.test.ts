@@ -17,7 +17,7 @@ const PATH = 'miso/rt5';
 const ID = '2026-10-01';
 
 function state(coverage: Coverage): WindowState {
-  const times = { notBeforeMs: 2, concludedMs: 3, askedMs: 0, lookedMs: 0 };
+  const times = { notBeforeMs: 2, concludedMs: 3, freshMs: 0, askedMs: 0, lookedMs: 0, late: null };
   const counts = { attempts: 1, failures: 0, corrections: 4, ...times };
   return { endMs: 5, coverage, unsettled: false, outcome: 'response', ...counts };
 }
