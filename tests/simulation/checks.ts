@@ -12,6 +12,7 @@ import { utc } from '../oracle/wall-clock.ts';
 import { barDifferences, curveDifferences, metricDifferences } from '../support/against-oracle.ts';
 import { boundsBroken } from './bounded.ts';
 import { conserved } from './conserved.ts';
+import { strayed } from './dwelling.ts';
 import { explained } from './explained.ts';
 import { mixedLooks } from './looks.ts';
 import type { Row } from './simulated-clickhouse.ts';
@@ -30,6 +31,7 @@ export async function brokenLaws(run: Simulation): Promise<string[]> {
     ...conserved(run),
     ...order(run),
     ...versions(run),
+    ...strayed(run),
     ...explained(run),
     ...boundsBroken(run),
     ...mixedLooks(run),

@@ -41,7 +41,14 @@ export const SOURCE_FAULTS = [
 export const OPERATION_FAULTS = ['increase'] as const;
 
 /** Drawn last, so that a seed means what it meant before they were there. */
-export const LATER_FAULTS = ['damaged-state', 'cache-flush', 'cache-down', 'false-fence'] as const;
+export const LATER_FAULTS = [
+  'damaged-state',
+  'cache-flush',
+  'cache-down',
+  'false-fence',
+  // Operators leave instruments in quarantine, so that much happens to them there.
+  'slow-release',
+] as const;
 
 export type FaultName =
   | (typeof WORLD_FAULTS)[number]

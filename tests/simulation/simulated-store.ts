@@ -60,6 +60,16 @@ export class SimulatedStore {
     return this.#layouts.get(topic) ?? baseLayout(this.spec(topic).partitions);
   }
 
+  /** Partition that records of a key go to by now. */
+  homeOf(topic: string, key: string): number | undefined {
+    return chosen(
+      topic,
+      undefined,
+      () => keyHash(key),
+      (of) => this.layout(of),
+    )[0];
+  }
+
   /** The layout grows and the barriers are there at once; then every group that reads it is split anew. */
   increase(topic: string, partitions: number, nowMs: number): void {
     const spec = this.spec(topic);

@@ -117,7 +117,7 @@ export class Simulation {
     const one = living[world.below(living.length)];
     if (one === undefined || one.frozen) return;
     this.#strike(one);
-    this.#release(0.005);
+    this.#release(0.005 * (1 - this.share('slow-release', 1)));
     if (this.world.steps % LOOK_STEPS === 0) this.#look();
   }
 
