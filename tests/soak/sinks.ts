@@ -33,10 +33,11 @@ export async function clickhouseKilled(bed: Bed, count: number, tally: Tally): P
 export async function repliesLost(bed: Bed, count: number, tally: Tally): Promise<void> {
   const { clickhouseProxy } = bed;
   const apart = await opened(bed);
-  for (let lost = 0; lost < count; lost = clickhouseProxy.lost) {
+  const end = clickhouseProxy.lost + count;
+  for (let { lost } = clickhouseProxy; lost < end; lost = clickhouseProxy.lost) {
     await written(bed, 'before replies are lost');
     clickhouseProxy.turn('lose');
-    const goal = Math.min(count, lost + LOST_AT_ONCE);
+    const goal = Math.min(end, lost + LOST_AT_ONCE);
     await bed.met(`${goal} lost replies`, async () => clickhouseProxy.lost >= goal, 4);
     clickhouseProxy.turn('pass');
     tally.happened('replies lost after the write', clickhouseProxy.lost - lost);
