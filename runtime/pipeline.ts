@@ -17,6 +17,7 @@ import { type Done, doneOf } from './done.ts';
 import { type Address, branch, type Clock, type Draw, type Host } from './host.ts';
 import { closing, type Feeding, type Intake } from './intake.ts';
 import type { Log } from './log/log.ts';
+import { unlessLasting } from './log/log-fault.ts';
 import { Meter } from './meter.ts';
 import { normalization } from './normalization.ts';
 import type { StageOptions } from './options.ts';
@@ -166,10 +167,11 @@ export class Pipeline {
     return sum;
   }
 
-  /** Resolves when every group has read everything, or `stop` aborts. */
+  /** Resolves when every group has read everything, or `stop` aborts; waits for a log that is away. */
   async caughtUp(stop: AbortSignal): Promise<void> {
+    const behind = () => this.#behind().catch(unlessLasting);
     // Twice: what the last group wrote while an earlier one was looked at shows in the second pass.
-    await this.#until(async () => stop.aborted || !((await this.#behind()) || (await this.#behind())));
+    await this.#until(async () => stop.aborted || !((await behind()) || (await behind())));
   }
 
   /** Whether every partition of the hosted groups lives in this process. */

@@ -46,3 +46,9 @@ export function asLogFault(error: unknown, path: string): LogFault {
   const [code, retryable] = (base === undefined ? undefined : CODES[base]) ?? ['log_io', true];
   return new LogFault(`the log in ${path}: ${said}`, code, retryable, { cause: error });
 }
+
+/** True for a fault that passes, such as of a log that is away; throws anything else. */
+export function unlessLasting(error: unknown): true {
+  if (error instanceof LogFault && error.retryable) return true;
+  throw error;
+}
