@@ -183,7 +183,9 @@ export class Bed {
 
   /** Resolves when it holds; says what stands where that is late. */
   met(what: string, holds: () => Promise<boolean>, minutes: number): Promise<unknown> {
-    return this.within(until('it', holds, minutes * MINUTES), what, minutes);
+    // Who cannot be asked now can be asked later.
+    const look = () => holds().catch(() => false);
+    return this.within(until('it', look, minutes * MINUTES), what, minutes);
   }
 
   /** Throws with what waits to be read when the work takes longer. */

@@ -3,6 +3,7 @@
 
 import { startEngine } from '../support/engine.ts';
 import type { Product } from '../support/product.ts';
+import { until } from '../support/until.ts';
 import { Apart } from './apart.ts';
 import type { Bed } from './bed.ts';
 import type { Tally } from './tally.ts';
@@ -95,7 +96,7 @@ async function written(bed: Bed, what: string): Promise<void> {
     const lags = await bed.log.lag('projection-service');
     return lags.reduce((sum, each) => sum + each.committed, 0);
   };
-  const from = await committed();
+  const from = await until('positions', () => committed().catch(() => null), 60_000);
   await bed.met(`rows ${what}`, async () => (await committed()) > from, 4);
 }
 
