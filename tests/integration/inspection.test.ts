@@ -47,7 +47,8 @@ test('the tree counts what lives, with states and budgets', async () => {
     expect(service.budget_left).toBeGreaterThan(0);
     for (const router of service.nodes) {
       expect(router.path).toStartWith(`${service.path}/`);
-      expect(router.state).toBe('polling');
+      expect(router).toMatchObject({ state: 'polling', stands_still: false });
+      expect(Date.parse(router.since)).toBeLessThanOrEqual(Date.now());
     }
   }
   expect(connectors.nodes).toMatchObject([{ path: 'connectors/sample', state: 'finished' }]);
