@@ -38,7 +38,8 @@ for (const mutant of chosen) {
       const { seed, seeds, broken } = await bench.find(mutant, 1, SEEDS, RECORDS);
       console.log(`${mutant.name}: seed ${seed}, ${seeds} tried: ${broken[0]?.slice(0, 120)}`);
       expect(broken.length).toBeGreaterThan(0);
-      const sound = await judge({ seed: seed ?? 0, records: RECORDS, faults: null, keep: null });
+      const faults = mutant.faults ?? null;
+      const sound = await judge({ seed: seed ?? 0, records: RECORDS, faults, keep: null });
       expect(sound.broken).toEqual([]);
     },
     10 * MINUTES,

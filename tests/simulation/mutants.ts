@@ -4,6 +4,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { FaultName } from './faults.ts';
 
 export interface Mutant {
   readonly name: string;
@@ -11,6 +12,8 @@ export interface Mutant {
   /** Stands in the file exactly once. */
   readonly find: string;
   readonly replace: string;
+  /** The faults that bring it to light most often; without: as each seed has them. */
+  readonly faults?: readonly FaultName[];
 }
 
 export const MUTANTS: readonly Mutant[] = [
@@ -162,6 +165,55 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'null, partition: place });',
   },
   {
+    name: 'the old partition keeps what it hands over',
+    file: 'actors/hand-over.ts',
+    find: 'changes.push({ key, value: null });',
+    replace: '',
+    faults: ['increase'],
+  },
+  {
+    name: 'one added partition alone gets the marks',
+    file: 'actors/hand-over.ts',
+    find: 'for (let to = step.from; to < step.to; to += 1) {',
+    replace: 'for (let to = step.from; to < step.from + 1; to += 1) {',
+    faults: ['increase'],
+  },
+  {
+    name: 'one mark is enough for a partition that is added',
+    file: 'actors/hand-over.ts',
+    find: 'return Array.from({ length: step.from }, (_, from) => from).filter((from) => !there.has(from));',
+    replace: 'return there.size > 0 ? [] : [0];',
+    faults: ['increase', 'rebalance', 'crash'],
+  },
+  {
+    name: 'the actor keeps what moved away',
+    file: 'runtime/partition.ts',
+    find: 'if (slotKey !== null) this.#ports.directory.forget(slotKey, instruments);',
+    replace: '',
+    faults: ['increase'],
+  },
+  {
+    name: 'the router goes on waking what moved away',
+    file: 'actors/router-release.ts',
+    find: 'instruments: forgetInstruments(state.instruments, moved),',
+    replace: 'instruments: state.instruments,',
+    faults: ['increase', 'late'],
+  },
+  {
+    name: 'a quarantine stays where its instrument was',
+    file: 'actors/hand-over.ts',
+    find: "key.slice(2, key.indexOf('\\u0000')) : quarantinedId(key);",
+    replace: "key.slice(2, key.indexOf('\\u0000')) : null;",
+    faults: ['increase', 'actor-crash', 'slow-release'],
+  },
+  {
+    name: 'a release with nothing parked brings nothing',
+    file: 'actors/router-shard.ts',
+    find: 'if (work.released !== null && work.groups.size === 0) send(work.released, []);',
+    replace: '',
+    faults: ['actor-crash'],
+  },
+  {
     name: 'state is settled before its commit is in',
     file: 'runtime/partition.ts',
     find: 'const answer = this.#member.commit(',
@@ -244,7 +296,8 @@ export class MutationBench {
   /** The first seed from `first` on that finds it. */
   async find(mutant: Mutant, first: number, seeds: number, records: number): Promise<Find> {
     const wish = ['--seed', first, '--seeds', seeds, '--records', records];
-    const { lines, complaint } = await this.run(mutant, ...wish, '--first', '--json');
+    const forced = mutant.faults === undefined ? [] : ['--faults', mutant.faults.join()];
+    const { lines, complaint } = await this.run(mutant, ...wish, ...forced, '--first', '--json');
     const line = lines.at(-1) ?? '';
     if (!line.startsWith('{')) throw new Error(`the simulator gave no result: ${complaint.slice(0, 1_000)}`);
     const result: { seeds: number; failed: { seed: number; broken: string[] }[] } = JSON.parse(line);
