@@ -207,6 +207,20 @@ export const MUTANTS: readonly Mutant[] = [
     faults: ['increase', 'actor-crash', 'slow-release'],
   },
   {
+    name: 'what moved does not know where its records are parked',
+    file: 'actors/hand-over.ts',
+    find: 'quarantined ? movedHome(value, partition) : value, partition: place });',
+    replace: 'value, partition: place });',
+    faults: ['increase', 'actor-crash', 'slow-release'],
+  },
+  {
+    name: 'the router keeps the quarantine of what moved',
+    file: 'actors/router-release.ts',
+    find: 'quarantines: new Map([...state.quarantines].filter(([id]) => !moved.has(id))),',
+    replace: 'quarantines: state.quarantines,',
+    faults: ['increase', 'actor-crash', 'slow-release'],
+  },
+  {
     name: 'a release with nothing parked brings nothing',
     file: 'actors/router-shard.ts',
     find: 'if (work.released !== null && work.groups.size === 0) send(work.released, []);',

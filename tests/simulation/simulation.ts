@@ -113,7 +113,8 @@ export class Simulation {
     const wanted = living.length < plan.membersMax;
     if (living.length === 0 ? world.chance(0.05) : wanted && world.chance(0.003)) this.#launch();
     this.#feed();
-    if (this.share('increase', 0.002) > 0 && world.chance(this.share('increase', 0.002))) this.#increase();
+    const grows = this.share('increase', this.#crowded() ? 0.03 : 0.002);
+    if (grows > 0 && world.chance(grows)) this.#increase();
     const one = living[world.below(living.length)];
     if (one === undefined || one.frozen) return;
     this.#strike(one);
@@ -270,6 +271,17 @@ export class Simulation {
     this.#inject('increase', `${of.name} from ${of.partitions} to ${partitions}`);
     store.increase(of.name, partitions, world.clock.nowMs());
     for (const waiter of [...this.#waiters]) waiter.wake();
+  }
+
+  /** Something is in quarantine while operators take their time: when a hand-over has most to carry. */
+  #crowded(): boolean {
+    if (this.share('slow-release', 1) === 0) return false;
+    for (const { alive, pipeline } of this.members) {
+      if (!alive) continue;
+      for (const { quarantined } of pipeline.platform.directory.all().values())
+        if (quarantined.size > 0) return true;
+    }
+    return false;
   }
 
   /** An operator lets go what is quarantined. */
