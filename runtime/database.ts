@@ -25,9 +25,12 @@ export interface DatabaseSettings {
   readonly poolSize: number;
   readonly timeoutMs: number;
   readonly backoff: BackoffPolicy;
+  /** Hears of queries and inserts that took a second or longer. */
+  readonly slow?: (query: string, millis: number) => void;
 }
 
 const ENGINE_START_MS_MAX = 60_000;
+const SLOW_MS = 1_000;
 const ACTOR = 'sinks/clickhouse';
 /** A start waits no longer for the schema of a server that hangs. */
 const START_MS_MAX = 5_000;
@@ -61,8 +64,8 @@ export class Database {
     const kinds = ['dependency_down', 'dependency_up'] as const;
     const about = { service: 'projection-service', actor: ACTOR, kinds, quietMs: null };
     this.#retries = new Retries({ clock, record, ...about });
-    const { poolSize: connectionsMax, timeoutMs: requestTimeoutMs } = settings;
-    this.clickhouse = new ClickHouse({ url, connectionsMax, requestTimeoutMs });
+    const { poolSize: connectionsMax, timeoutMs: requestTimeoutMs, slow: told = () => {} } = settings;
+    this.clickhouse = new ClickHouse({ url, connectionsMax, requestTimeoutMs, slow: { ms: SLOW_MS, told } });
   }
 
   /** Starts the engine where it is embedded. Throws a Fault when it cannot run here or its port is taken. */

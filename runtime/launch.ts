@@ -28,7 +28,9 @@ import type { ConnectorTelemetry, Telemetry } from './telemetry.ts';
 import type { StageName, SupervisorEvent } from './views.ts';
 import type { News } from './workers/messages.ts';
 import { Workers } from './workers/workers.ts';
+import { type Failure, failureOf } from './write-failure.ts';
 
+const QUERY_CHARS_MAX = 300;
 const RETRY_MS = 1_000;
 
 export interface Launch {
@@ -89,6 +91,7 @@ export async function launch(of: Launch): Promise<Launched> {
       poolSize,
       timeoutMs,
       backoff: policy.backoff,
+      slow: (query, millis) => slow(of, query, millis),
     });
     const cache = answerCache(of);
     const pipeline = pipelineOf(of, log, database, cache, () => workers.ledgers());
@@ -170,9 +173,15 @@ function wrote(
   cache.wrote(topic, keys);
 }
 
-function failed({ telemetry, loggers }: Launch, topic: string, code: string, cause: string): void {
-  telemetry.get('projection')?.error(code, 1);
-  loggers('projection').warn({ event: 'write_failed', topic, code, cause });
+/** The log of slow queries. */
+function slow({ loggers }: Launch, query: string, millis: number): void {
+  const text = query.replaceAll(/\s+/g, ' ').slice(0, QUERY_CHARS_MAX);
+  loggers('projection').warn({ event: 'slow_query', millis: Math.round(millis), query: text });
+}
+
+function failed({ telemetry, loggers }: Launch, failure: Failure): void {
+  telemetry.get('projection')?.error(failure.code, 1);
+  loggers('projection').warn({ event: 'write_failed', ...failure });
 }
 
 /** The threads besides this one; none with PARALLELISM=1. */
@@ -191,7 +200,7 @@ function workersOf(of: Launch, { pipeline, database, cache }: Omit<Launched, 'wo
         pipeline.meter.wrote(news.topic, news.rows);
         return wrote(of, cache, news.topic, news.millis, () => news.keys);
       case 'failed':
-        return failed(of, news.topic, news.code, news.message);
+        return failed(of, news.failure);
       case 'exhausted':
         return exhausted(news.cause);
     }
@@ -229,7 +238,7 @@ function pipelineOf(
       committed: (done) => committed(of, done),
       extracted: (market, records) => of.connectorTelemetry.extracted(market, records),
       wrote: (topic, { millis }, keys) => wrote(of, cache, topic, millis, keys),
-      failed: (topic, { code, message }) => failed(of, topic, code, message),
+      failed: (rows, fault) => failed(of, failureOf(rows, fault)),
       elsewhere,
       exhausted: of.exhausted,
     },
@@ -237,14 +246,19 @@ function pipelineOf(
   );
 }
 
-/** Metrics of a commit, and one event a batch for what it refused. */
-function committed({ telemetry, events }: Launch, done: Done): void {
-  const { service, group, of, seconds, records, ingestedMs, letters } = done;
+/** Metrics of a commit, one event a batch for what it refused, and a line for the first of those. */
+function committed({ telemetry, events, loggers }: Launch, done: Done): void {
+  const { service, group, of, seconds, records, ingested, letters, refused } = done;
   const metrics = telemetry.get(service);
   metrics?.batch(seconds);
-  if (ingestedMs !== null) metrics?.endToEnd((systemClock.nowMs() - ingestedMs) / 1_000);
+  const [last] = ingested;
+  if (last !== undefined) metrics?.endToEnd((systemClock.nowMs() - last[1]) / 1_000);
+  for (const [market, ms] of ingested) metrics?.projected(market, ms);
   if (letters === 0) return;
   metrics?.error('rejected', letters);
+  for (const { detail: message, ...each } of refused) {
+    loggers(service).error({ event: 'record_refused', stage: service, ...each, message });
+  }
   events.record({
     kind: 'dead_letter',
     service: group,

@@ -11,7 +11,7 @@ import type { Feed, Response } from '../actors/feeds/feed.ts';
 import { addLedgers, EMPTY_LEDGER, type Ledger } from '../actors/ledger.ts';
 import type { DirectResult } from '../actors/router-protocol.ts';
 import type { Work } from '../actors/router-work.ts';
-import type { Fault, Receipt, Sink } from '../sinks/sink.ts';
+import type { Receipt, Sink } from '../sinks/sink.ts';
 import { type Conservation, conservation, type GroupLedgers, losses } from './conservation.ts';
 import { type Done, doneOf } from './done.ts';
 import { type Address, branch, type Clock, type Draw, type Host } from './host.ts';
@@ -24,7 +24,7 @@ import type { StageOptions } from './options.ts';
 import { coverAll, ledgersOf, type PartitionLedgers, sumLedgers } from './partition-ledgers.ts';
 import { goneTicks } from './past.ts';
 import { type Drain, Platform, type RuntimePolicy } from './platform.ts';
-import { ProjectionWriter } from './projection-writer.ts';
+import { ProjectionWriter, type WriterSettings } from './projection-writer.ts';
 import { APPEND_MAX, storedCursors } from './raw-outputs.ts';
 import { rebuilder } from './rebuilder.ts';
 import { ReplaySource } from './replay-source.ts';
@@ -46,7 +46,7 @@ export interface PipelinePorts {
   /** Raw records of a market that a connector put on the log. */
   readonly extracted: (market: string, records: number) => void;
   readonly wrote: (topic: string, receipt: Receipt, keys: () => ReadonlySet<string>) => void;
-  readonly failed: (topic: string, fault: Fault) => void;
+  readonly failed: WriterSettings['failed'];
   /** What the partitions that live in workers have counted. */
   readonly elsewhere?: () => Promise<readonly PartitionLedgers[]>;
   /** The supervisors' ladder ended. */

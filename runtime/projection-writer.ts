@@ -32,7 +32,8 @@ export interface WriterSettings {
   readonly clock: Clock;
   /** `keys`: the instruments whose rows they were. */
   readonly wrote: (topic: string, receipt: Receipt, keys: () => ReadonlySet<string>) => void;
-  readonly failed: (topic: string, fault: Fault) => void;
+  /** The rows that did not get in. */
+  readonly failed: (rows: Pick<Rows, 'topic' | 'count' | 'token'>, fault: Fault) => void;
 }
 
 /** So many waiting rows are inserted at once; fewer wait until so long after the last insert began. */
@@ -149,13 +150,14 @@ export class ProjectionWriter {
     const { sink, topic, timeoutMs, clock } = this.#settings;
     const late = new AbortController();
     const inTime = clock.after(timeoutMs, () => late.abort(tooLate(timeoutMs)));
+    const rows = rowsOf(topic, spans);
     try {
-      const receipt = await sink.write(rowsOf(topic, spans), late.signal);
+      const receipt = await sink.write(rows, late.signal);
       this.#settings.wrote(topic, receipt, () => keysOf(spans));
     } catch (error) {
       // It made no rows: when to try again is decided by whoever asks.
       this.#begunMs = Number.NEGATIVE_INFINITY;
-      if (error instanceof Fault) this.#settings.failed(topic, error);
+      if (error instanceof Fault) this.#settings.failed(rows, error);
       throw error;
     } finally {
       inTime();

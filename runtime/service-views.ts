@@ -108,6 +108,8 @@ export function serviceView(name: StageName, parts: ServiceParts): ServiceView {
         ...(name === 'data-quality' && running !== null ? await quality(running.database) : UNKNOWN),
         cacheRatio: running?.cache.ratio ?? null,
         cacheRemoved: running?.cache.invalidations ?? null,
+        cacheFlushes: running?.cache.flushes ?? 0,
+        nowMs: parts.nowMs(),
       });
     },
   };
@@ -176,14 +178,18 @@ async function dependenciesOf(
   const found: Record<string, DependencyView> = {};
   if (spec.name === 'normalization') Object.assign(found, operators(connectors, parts.nowMs()));
   if (spec.name === 'projection' || spec.name === 'data-quality') found.clickhouse = await database.health();
-  if (spec.name === 'projection') {
-    const down = await cache.health();
-    found.redis =
-      parts.redisTarget === null
-        ? { status: 'embedded', target: 'in this process', cause: null }
-        : { status: down === null ? 'up' : 'down', target: parts.redisTarget, cause: down };
-  }
+  if (spec.name === 'projection') found.redis = await redisOf(cache, parts.redisTarget);
   return found;
+}
+
+async function redisOf(cache: AnswerCache, target: string | null): Promise<DependencyView> {
+  if (target === null) return { status: 'embedded', target: 'in this process', cause: null };
+  const inUse = cache.pool?.inUse ?? 0;
+  const from = performance.now();
+  const cause = await cache.health();
+  const latency_ms = Math.round((performance.now() - from) * 100) / 100;
+  const pool = { size: cache.pool?.size ?? 0, in_use: inUse };
+  return { status: cause === null ? 'up' : 'down', target, cause, latency_ms, pool };
 }
 
 /** Why a partition of the service does not go on; null when all do. */

@@ -6,9 +6,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Run } from '../actors/live/run.ts';
 import type { PartitionLag } from './log/log.ts';
+import { type Makers, type Own, ownMetrics, SECONDS } from './telemetry-own.ts';
 import { EVENT_KINDS, type EventKind, type LedgerView, type StageName } from './views.ts';
-
-const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 /** What is read when a scrape asks. */
 export interface Scrape {
@@ -21,12 +20,24 @@ export interface Scrape {
   readonly cacheRatio: number | null;
   /** Cached answers that went, by reason; null: there is no cache yet. */
   readonly cacheRemoved: Readonly<Record<string, number>> | null;
+  /** How often the cache was found flushed. */
+  readonly cacheFlushes: number;
+  readonly nowMs: number;
 }
 
 export interface MarketQuality {
   readonly market: string;
   readonly average: number;
   readonly anomaliesPerRecord: number;
+}
+
+function makersOf(registers: Registry[]): Makers {
+  return {
+    gauge: (name, help, labelNames) => new Gauge({ name, help, labelNames, registers }),
+    counter: (name, help, labelNames) => new Counter({ name, help, labelNames, registers }),
+    seconds: (name, help, labelNames, buckets) =>
+      new Histogram({ name, help, labelNames, buckets, registers }),
+  };
 }
 
 /** Metrics of one service. */
@@ -41,6 +52,8 @@ export class Telemetry {
   readonly #lag: Gauge;
   readonly #imbalance: Gauge;
   readonly #own: Own;
+  /** When the newest raw record was appended whose enriched tick is in ClickHouse, by market, ms. */
+  readonly #newestMs = new Map<string, number>();
 
   constructor(service: StageName, process: ProcessTelemetry, connectors: ConnectorTelemetry | null = null) {
     this.#service = service;
@@ -79,7 +92,7 @@ export class Telemetry {
       labelNames: ['service', 'market'],
       registers,
     });
-    this.#own = ownMetrics(service, registers);
+    this.#own = ownMetrics(service, makersOf(registers));
   }
 
   batch(seconds: number): void {
@@ -95,6 +108,11 @@ export class Telemetry {
     this.#own.endToEnd?.observe(Math.max(0, seconds));
   }
 
+  /** The enriched tick of a raw record that was appended then is in ClickHouse. */
+  projected(market: string, ingestedMs: number): void {
+    this.#newestMs.set(market, Math.max(ingestedMs, this.#newestMs.get(market) ?? 0));
+  }
+
   written(topic: string, millis: number): void {
     this.#own.written?.observe({ topic }, millis / 1_000);
   }
@@ -107,11 +125,8 @@ export class Telemetry {
     }
     this.#records.reset();
     for (const [market, ledger] of scrape.ledgers) this.#ledger(market, ledger);
-    const { cacheRatio, cacheRemoved, quality, anomalies, invalid } = this.#own;
-    if (scrape.cacheRatio !== null) cacheRatio?.set(scrape.cacheRatio);
-    cacheRemoved?.reset();
-    for (const [reason, count] of Object.entries(scrape.cacheRemoved ?? {}))
-      cacheRemoved?.inc({ reason }, count);
+    this.#projection(scrape);
+    const { quality, anomalies, invalid } = this.#own;
     quality?.reset();
     anomalies?.reset();
     for (const { market, average, anomaliesPerRecord } of scrape.quality) {
@@ -124,6 +139,19 @@ export class Telemetry {
     return `${await this.#registry.metrics()}\n${fed}${await this.#process.text()}`;
   }
 
+  #projection({ cacheRatio, cacheRemoved, cacheFlushes, nowMs }: Scrape): void {
+    const own = this.#own;
+    if (cacheRatio !== null) own.cacheRatio?.set(cacheRatio);
+    own.cacheRemoved?.reset();
+    for (const [reason, count] of Object.entries(cacheRemoved ?? {}))
+      own.cacheRemoved?.inc({ reason }, count);
+    own.cacheFlushes?.reset();
+    own.cacheFlushes?.inc(cacheFlushes);
+    for (const [market, ms] of this.#newestMs) {
+      own.freshness?.set({ market }, Math.max(0, nowMs - ms) / 1_000);
+    }
+  }
+
   #ledger(market: string, ledger: LedgerView): void {
     const { first, revision, duplicate, rejected, parked, forwarded } = ledger;
     const dispositions = { first, revision, duplicate, rejected, parked, forwarded };
@@ -134,50 +162,6 @@ export class Telemetry {
     }
     this.#imbalance.set({ service: this.#service, market }, ledger.read - settled);
   }
-}
-
-/** What only some services have. */
-interface Own {
-  readonly endToEnd?: Histogram;
-  readonly written?: Histogram;
-  readonly cacheRatio?: Gauge;
-  readonly cacheRemoved?: Counter;
-  readonly quality?: Gauge;
-  readonly anomalies?: Gauge;
-  readonly invalid?: Counter;
-}
-
-function ownMetrics(service: StageName, registers: Registry[]): Own {
-  const gauge = (name: string, help: string, labelNames: string[]) =>
-    new Gauge({ name, help, labelNames, registers });
-  const seconds = (name: string, help: string, labelNames: string[], buckets: number[]) =>
-    new Histogram({ name, help, labelNames, buckets, registers });
-  if (service === 'projection') {
-    const cacheRemoved = new Counter({
-      name: 'cache_invalidations_total',
-      help: 'Cached answers that went: rows had overtaken them, or they were removed on request',
-      labelNames: ['reason'],
-      registers,
-    });
-    const whole = 'From the append of a raw record to its enriched tick in ClickHouse, one sample a batch';
-    return {
-      endToEnd: seconds('pipeline_end_to_end_seconds', whole, [], [...SECONDS, 120, 300, 600]),
-      written: seconds('clickhouse_write_latency_seconds', 'One insert, by topic', ['topic'], SECONDS),
-      cacheRatio: gauge('cache_hit_ratio', 'Share of cache lookups that were hits, 0–1; 1 before any', []),
-      cacheRemoved,
-    };
-  }
-  if (service !== 'data-quality') return {};
-  return {
-    quality: gauge('dq_quality_score_avg', 'Mean quality score of the last 24 hours, 0–1', ['market']),
-    anomalies: gauge('dq_anomaly_rate', 'Anomalies per record of the last 24 hours', ['market']),
-    invalid: new Counter({
-      name: 'dq_validation_errors_total',
-      help: 'Values that broke a rule, by rule; a record counts once for each',
-      labelNames: ['market', 'rule'],
-      registers,
-    }),
-  };
 }
 
 /** Actors of a market, as of now. */

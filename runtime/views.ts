@@ -17,6 +17,9 @@ export interface DependencyView {
   readonly target: string;
   /** Why it is not up; null when it is. */
   readonly cause: string | null;
+  /** How long it took to say so, of what was asked. */
+  readonly latency_ms?: number;
+  readonly pool?: { readonly size: number; readonly in_use: number };
 }
 
 export interface HealthView {

@@ -12,6 +12,8 @@ export interface ClickHouseOptions {
   readonly url: string;
   readonly connectionsMax: number;
   readonly requestTimeoutMs: number;
+  /** Hears of each query that took `ms` or longer, whether it came through or not. */
+  readonly slow?: { readonly ms: number; readonly told: (query: string, millis: number) => void };
 }
 
 const PING_MS_MAX = 2_000;
@@ -20,8 +22,10 @@ type Parameters = Readonly<Record<string, unknown>>;
 
 export class ClickHouse {
   readonly #client: ClickHouseClient;
+  readonly #slow: ClickHouseOptions['slow'];
 
   constructor(options: ClickHouseOptions) {
+    this.#slow = options.slow;
     this.#client = createClient({
       url: options.url,
       max_open_connections: options.connectionsMax,
@@ -33,12 +37,12 @@ export class ClickHouse {
   }
 
   async command(query: string, parameters: Parameters = {}): Promise<void> {
-    await this.#run(() => this.#client.command({ query, query_params: { ...parameters } }));
+    await this.#run(query, () => this.#client.command({ query, query_params: { ...parameters } }));
   }
 
   /** All rows of a query; values as JSON gives them. */
   async rows<Row>(query: string, parameters: Parameters = {}): Promise<Row[]> {
-    return this.#run(async () => {
+    return this.#run(query, async () => {
       const result = await this.#client.query({
         query,
         query_params: { ...parameters },
@@ -50,7 +54,7 @@ export class ClickHouse {
 
   /** The answer as bytes, for exports. */
   async bytes(query: string): Promise<Readable> {
-    return this.#run(async () => (await this.#client.exec({ query })).stream);
+    return this.#run(query, async () => (await this.#client.exec({ query })).stream);
   }
 
   /**
@@ -64,7 +68,7 @@ export class ClickHouse {
       body.map(({ bytes, zstd }) => (zstd ? bytes : Bun.zstdCompress(bytes, { level: 1 }))),
     );
     const hash = packed.reduce((seed, piece) => Bun.hash.xxHash64(piece, seed), 0n);
-    await this.#run(async () => {
+    await this.#run(query, async () => {
       signal.throwIfAborted();
       const { stream } = await this.#client.exec({
         query,
@@ -102,11 +106,15 @@ export class ClickHouse {
     await this.#client.close();
   }
 
-  async #run<T>(work: () => Promise<T>): Promise<T> {
+  async #run<T>(query: string, work: () => Promise<T>): Promise<T> {
+    const from = performance.now();
     try {
       return await work();
     } catch (error) {
       throw faultOf(error);
+    } finally {
+      const millis = performance.now() - from;
+      if (this.#slow !== undefined && millis >= this.#slow.ms) this.#slow.told(query, millis);
     }
   }
 }
@@ -179,7 +187,7 @@ const BAD_ROW = new Set([
 export function faultOf(error: unknown): Fault {
   if (error instanceof Fault) return error;
   const said = error instanceof Error ? error.message : String(error);
-  const options = { cause: error };
+  const options = { cause: error, ...(error instanceof ClickHouseError ? { serverCode: error.code } : {}) };
   if (error instanceof Error && ABORTED.test(`${error.name} ${said}`)) {
     return new Fault(`ClickHouse did not answer in time: ${said}`, 'clickhouse_timeout', true, options);
   }

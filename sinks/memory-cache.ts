@@ -29,6 +29,8 @@ export function memoryCache(entriesMax: number, nowMs: () => number): Cache {
   };
   return {
     kind: 'memory',
+    pool: null,
+    flushes: 0,
     async get(key) {
       const found = live(key);
       if (found === null) misses += 1;

@@ -2,6 +2,7 @@
 // is a miss, counted and never thrown, and the answer comes from ClickHouse. All processes share it: who
 // writes rows removes the answers that they touch, and `changes:<kind>` keeps out an answer whose rows were
 // read before that. It holds a word of chance that ends with each change; so it works in a full Redis too.
+// `changes:all` holds one that only ends when everything does: so a flush is noticed.
 
 import { Redis } from 'ioredis';
 import { type Cache, type CacheStats, VALUE_CHARS_MAX } from './sink.ts';
@@ -24,6 +25,7 @@ interface Counters {
   failures: number;
   operations: number;
   millis: number;
+  inFlight: number;
 }
 
 function connect(url: string): Redis {
@@ -37,6 +39,25 @@ function connect(url: string): Redis {
   });
 }
 
+/** Work on Redis that counts, and never throws. */
+function counted(counters: Counters, failed: (why: string) => void): Attempt {
+  return async (fallback, work) => {
+    const from = performance.now();
+    counters.operations += 1;
+    counters.inFlight += 1;
+    try {
+      return await work();
+    } catch (error) {
+      counters.failures += 1;
+      failed(error instanceof Error ? error.message : String(error));
+      return fallback;
+    } finally {
+      counters.inFlight -= 1;
+      counters.millis += performance.now() - from;
+    }
+  };
+}
+
 export function redisCache(url: string, entriesMax: number): Cache {
   const client = connect(url);
   let cause: string | null = 'not connected yet';
@@ -47,31 +68,29 @@ export function redisCache(url: string, entriesMax: number): Cache {
     cause = null;
   });
   client.connect().catch(() => {});
-  const counters: Counters = { hits: 0, misses: 0, failures: 0, operations: 0, millis: 0 };
-  const attempt: Attempt = async (fallback, work) => {
-    const from = performance.now();
-    counters.operations += 1;
-    try {
-      return await work();
-    } catch (error) {
-      counters.failures += 1;
-      cause = error instanceof Error ? error.message : String(error);
-      return fallback;
-    } finally {
-      counters.millis += performance.now() - from;
-    }
-  };
+  const counters: Counters = { hits: 0, misses: 0, failures: 0, operations: 0, millis: 0, inFlight: 0 };
+  const attempt = counted(counters, (why) => {
+    cause = why;
+  });
+  const flushes = flushWatch(client, attempt);
   const removeMatching = (pattern: string): Promise<number> =>
     attempt(0, () => scanAndRemove(client, pattern));
   return {
     kind: 'redis',
+    get pool() {
+      // Commands share one connection.
+      return { size: 1, inUse: Math.min(1, counters.inFlight) };
+    },
+    get flushes() {
+      return flushes.seen;
+    },
     async get(key) {
       const found = await attempt<string | null>(null, () => client.get(key));
       if (found === null) counters.misses += 1;
       else counters.hits += 1;
       return found;
     },
-    ...keeping(client, attempt, entriesMax),
+    ...keeping(client, attempt, entriesMax, flushes),
     remove: (keys) => (keys.length === 0 ? Promise.resolve(0) : attempt(0, () => client.unlink([...keys]))),
     removeMatching,
     async clear() {
@@ -105,11 +124,33 @@ export function redisCache(url: string, entriesMax: number): Cache {
 
 type Attempt = <T>(fallback: T, work: () => Promise<T>) => Promise<T>;
 
+interface FlushWatch {
+  seen: number;
+  look(): Promise<void>;
+}
+
+/** A key without an end that is gone, or is of somebody who found it gone, tells of a flush meanwhile. */
+function flushWatch(client: Redis, attempt: Attempt): FlushWatch {
+  let known: string | null = null;
+  const watch: FlushWatch = {
+    seen: 0,
+    look: () =>
+      attempt(undefined, async () => {
+        const fresh = crypto.randomUUID();
+        const found = (await client.set(markKey('all'), fresh, 'NX', 'GET')) ?? fresh;
+        if (known !== null && found !== known) watch.seen += 1;
+        known = found;
+      }),
+  };
+  return watch;
+}
+
 /** What is kept, and how a change ends it. */
 function keeping(
   client: Redis,
   attempt: Attempt,
   entriesMax: number,
+  flushes: FlushWatch,
 ): Pick<Cache, 'set' | 'mark' | 'invalidate'> {
   return {
     async set(key, value, ttlSeconds, mark) {
@@ -123,10 +164,11 @@ function keeping(
     },
     async mark(kind) {
       const key = markKey(kind);
-      const at = await attempt<string | null>(null, async () => {
+      const marked = attempt<string | null>(null, async () => {
         await client.set(key, crypto.randomUUID(), 'EX', MARK_SECONDS, 'NX');
         return client.get(key);
       });
+      const [at] = await Promise.all([marked, flushes.look()]);
       return at === null ? null : { kind, at };
     },
     invalidate: (kind, touches) =>

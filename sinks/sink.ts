@@ -9,10 +9,14 @@ export class Fault extends Error {
     /** Short machine name, such as `clickhouse_unreachable`, `clickhouse_disk_full`, `clickhouse_bad_row`. */
     readonly code: string,
     readonly retryable: boolean,
-    options?: { readonly cause?: unknown },
+    options: { readonly cause?: unknown; readonly serverCode?: string } = {},
   ) {
     super(message, options);
+    this.serverCode = options.serverCode ?? null;
   }
+
+  /** The server's own code, such as `243`; null when it gave none. */
+  readonly serverCode: string | null;
 }
 
 /** A piece of text in UTF-8; `zstd`: packed, as a frame of its own. */
@@ -58,6 +62,10 @@ export interface Mark {
 /** A disposable cache of answers. Losing it at any moment changes no answer. */
 export interface Cache {
   readonly kind: 'memory' | 'redis';
+  /** Connections to where the answers are kept; null: they are kept here. */
+  readonly pool: { readonly size: number; readonly inUse: number } | null;
+  /** How often everything that was kept was found gone, as after a flush or a restart of the store. */
+  readonly flushes: number;
   get(key: string): Promise<string | null>;
   /**
    * Keeps it for `ttlSeconds`, or shorter: others make room for it, and it for others. With a `mark`: only if

@@ -15,6 +15,8 @@ import { isHeldNow, whyTaken } from './machine.ts';
 const ENGINE_START_MS_MAX = 60_000;
 const ANSWER_MS_MAX = 5_000;
 const LOOK_MS = 50;
+/** Of the connections that the server allows. */
+const CONNECTIONS_SHARE_MAX = 0.8;
 const NAME = 'clickhouse';
 
 export const clickhouse: Check = {
@@ -90,12 +92,15 @@ async function serverLines(url: string): Promise<Line[]> {
     const [found] = await client.rows<{ version: string; final: string; user: string }>(
       "SELECT version() AS version, toString(getSetting('final')) AS final, currentUser() AS user",
     );
-    const reached = line('ok', NAME, `${target} answers: ClickHouse ${found?.version}`);
+    const reached = [
+      line('ok', NAME, `${target} answers: ClickHouse ${found?.version}`),
+      await connectionsLine(client, target),
+    ];
     if (found?.final === 'true' || found?.final === '1') {
-      return [reached, line('ok', NAME, `${target}: final is on for this account`)];
+      return [...reached, line('ok', NAME, `${target}: final is on for this account`)];
     }
     const off = `${target}: final is off for ${found?.user}, so a plain count() shows superseded rows`;
-    return [reached, line('warn', NAME, `${off}: ALTER USER ${found?.user} SETTINGS final = 1`)];
+    return [...reached, line('warn', NAME, `${off}: ALTER USER ${found?.user} SETTINGS final = 1`)];
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
     const message = `${target}: ${redacted(said, secretsIn(url))}`;
@@ -103,6 +108,23 @@ async function serverLines(url: string): Promise<Line[]> {
   } finally {
     await client.close();
   }
+}
+
+/** How many connections the server allows, and how many there are. An account may be denied to know. */
+async function connectionsLine(client: ClickHouse, target: string): Promise<Line> {
+  const of = await client
+    .rows<{ most: string; used: string }>(
+      `SELECT (SELECT value FROM system.server_settings WHERE name = 'max_connections') AS most,
+              toString(sum(value)) AS used FROM system.metrics
+       WHERE metric IN ('TCPConnection', 'HTTPConnection', 'InterserverConnection')`,
+    )
+    .catch(() => []);
+  const [found] = of;
+  if (found === undefined) return line('ok', NAME, `${target}: this account may not see max_connections`);
+  const { most, used } = found;
+  const told = `${target}: max_connections ${most}, ${used} in use`;
+  if (Number(used) < Number(most) * CONNECTIONS_SHARE_MAX) return line('ok', NAME, told);
+  return line('warn', NAME, `${told}: raise max_connections, or lower clickhouse.pool_size`);
 }
 
 export const redis: Check = {

@@ -167,6 +167,15 @@ export class AnswerCache {
     return this.#cache.stats();
   }
 
+  get pool(): Cache['pool'] {
+    return this.#cache.pool;
+  }
+
+  /** How often everything that was kept was found gone. */
+  get flushes(): number {
+    return this.#cache.flushes;
+  }
+
   /** Null when the cache answers, else why not. */
   health(): Promise<string | null> {
     return this.#cache.health();

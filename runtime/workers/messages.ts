@@ -8,6 +8,7 @@ import type { PartitionLedgers } from '../partition-ledgers.ts';
 import type { GroupName } from '../services.ts';
 import type { Actors } from '../telemetry.ts';
 import type { RecordEvent } from '../views.ts';
+import type { Failure } from '../write-failure.ts';
 
 /** What a worker is started with. */
 export interface Order {
@@ -71,7 +72,7 @@ export type News =
       readonly millis: number;
       readonly keys: ReadonlySet<string>;
     }
-  | { readonly call: 'failed'; readonly topic: string; readonly code: string; readonly message: string }
+  | { readonly call: 'failed'; readonly failure: Failure }
   | { readonly call: 'exhausted'; readonly cause: string };
 
 export type FromWorker = LogCall | News;

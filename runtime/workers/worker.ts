@@ -20,6 +20,7 @@ import { Pipeline } from '../pipeline.ts';
 import { pipelineSettings, silverOf } from '../pipeline-settings.ts';
 import { actorsOf, quarantinedIn, stuckIn } from '../platform-report.ts';
 import type { ActorsPlace, EventKind, RecordEvent } from '../views.ts';
+import { failureOf } from '../write-failure.ts';
 import type { FromWorker, Order, Question, Report, ToWorker } from './messages.ts';
 import { Wire } from './wire.ts';
 
@@ -111,7 +112,7 @@ async function start({ worker, config, environment, clickhouseUrl }: Order): Pro
       extracted: () => {},
       wrote: (topic, { rows, millis }, keys) =>
         wire.tell({ call: 'wrote', topic, rows, millis, keys: keys() }),
-      failed: (topic, { code, message }) => wire.tell({ call: 'failed', topic, code, message }),
+      failed: (rows, fault) => wire.tell({ call: 'failed', failure: failureOf(rows, fault) }),
       exhausted: (cause) => wire.tell({ call: 'exhausted', cause }),
     },
     pipelineSettings(config, environment, stageOptions(config, markets)),

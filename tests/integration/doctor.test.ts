@@ -205,10 +205,11 @@ describe('servers', () => {
     });
     try {
       const on = await doctor({ CLICKHOUSE_URL: engine.url });
-      expect(about(on, 'clickhouse').map((each) => each.slice(0, 4))).toEqual(['ok  ', 'ok  ']);
+      expect(about(on, 'clickhouse').map((each) => each.slice(0, 4))).toEqual(['ok  ', 'ok  ', 'ok  ']);
+      expect(about(on, 'clickhouse')[1]).toMatch(/max_connections \d+, \d+ in use$/);
       expect(on.code).toBe(0);
       const off = await doctor({ CLICKHOUSE_URL: `${engine.url}/?ch_final=0` });
-      expect(about(off, 'clickhouse')[1]).toMatch(
+      expect(about(off, 'clickhouse')[2]).toMatch(
         /^warn .*final is off for .*: ALTER USER .* SETTINGS final = 1$/,
       );
       expect(off.code).toBe(0);
