@@ -12,7 +12,8 @@ export interface TestRedis {
   /** One command, its answer as the client gives it. */
   send(command: string, ...words: string[]): Promise<unknown>;
   signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
-  start(): Promise<void>;
+  /** `more`: settings as words of its command line. */
+  start(more?: readonly string[]): Promise<void>;
 }
 
 function freePort(): number {
@@ -49,8 +50,9 @@ export function redisIn(newDir: () => string): TestRedis {
       child?.kill(signal);
       if (signal === 'SIGKILL') await child?.exited;
     },
-    async start() {
-      const words = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', newDir()];
+    async start(more = []) {
+      const own = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', newDir()];
+      const words = [...own, ...more];
       child = Bun.spawn([REDIS ?? 'redis-server', ...words], { stdout: 'ignore', stderr: 'ignore' });
       await until('an answer of Redis', () => send('PING').catch(() => null));
     },
