@@ -2,7 +2,7 @@
 // the same set of versions gives the same rows in any order, batching or repetition; what is too late to
 // reopen is forwarded to the rebuilder and never dropped.
 
-import { type FoldContext, foldReach, type ObservationSource } from './aggregation-fold.ts';
+import { type FoldContext, foldReach, nextFinalMs, type ObservationSource } from './aggregation-fold.ts';
 import { inspectAggregation } from './aggregation-inspect.ts';
 import type { AggregationOptions, MarketPolicy } from './aggregation-options.ts';
 import {
@@ -17,6 +17,7 @@ import { type Instrument, parseInstrumentId } from './domain/instrument.ts';
 import { Defect, present } from './domain/invariant.ts';
 import { compareObservations, type Observation, place } from './domain/observation.ts';
 import { type MarketCalendar, marketCalendar } from './domain/operating-day.ts';
+import { checkDay } from './domain/packed-day.ts';
 import { isRejection } from './domain/rejection.ts';
 import { DAY_MS } from './domain/time.ts';
 import { watermarkMs } from './domain/watermark.ts';
@@ -40,6 +41,11 @@ export function aggregationStage(options: AggregationOptions): Stage<Aggregation
     store: storeState,
     restore: restoreState,
     watermarkMs: (state) => settledTo(rules, state),
+    dueMs: (state) => due(rules, state),
+    glance(id, parts) {
+      const state = restoreState(id, parts, checkDay);
+      return { watermarkMs: settledTo(rules, state), dueMs: due(rules, state) };
+    },
     inspect: (state) => inspectAggregation(state, contextOf(rules, state.instrumentId, '', 0)),
   };
 }
@@ -50,6 +56,13 @@ function settledTo({ options }: Rules, state: AggregationState): number | null {
   return windows === undefined || state.maxEventMs === null
     ? null
     : watermarkMs(state, windows.allowedLatenessMs);
+}
+
+function due(rules: Rules, state: AggregationState): number {
+  const { maxEventMs } = state;
+  if (maxEventMs === null) return Number.POSITIVE_INFINITY;
+  const context = contextOf(rules, state.instrumentId, '', 0);
+  return nextFinalMs(maxEventMs, watermarkMs(state, context.windows.allowedLatenessMs), context);
 }
 
 function rulesOf(options: AggregationOptions): Rules {

@@ -88,6 +88,25 @@ function foldBars(
   }
 }
 
+/**
+ * End of the first bar that the watermark may still make final, when the newest observation is at
+ * `maxEventMs`; Infinity: there is none. Some bar may be empty: it can be too early, never too late.
+ */
+export function nextFinalMs(
+  maxEventMs: number,
+  watermarkMs: number,
+  { policy, calendar, instrument }: FoldContext,
+): number {
+  const minutes = runOf(policy.spec, instrument.run)?.intervalMinutes ?? 0;
+  let next = Number.POSITIVE_INFINITY;
+  for (const { size } of policy.bars) {
+    if (!sizeFits(size, minutes)) continue;
+    const { startMs, endMs } = barBounds(size, watermarkMs, calendar);
+    if (startMs <= maxEventMs) next = Math.min(next, endMs);
+  }
+  return next;
+}
+
 /** An operating day of 25 hours. */
 const LONGEST_BAR_MS = 25 * HOUR_MS;
 

@@ -163,8 +163,15 @@ export function storeState(before: AggregationState | null, after: AggregationSt
   return parts;
 }
 
-/** Inverse of storeState. Opens every day once, so that damage shows now and not at the next tick. */
-export function restoreState(instrumentId: string, parts: ReadonlyMap<string, Uint8Array>): AggregationState {
+/**
+ * Inverse of storeState. Every day is checked, by opening it where nothing else is given, so that damage
+ * shows now and not at the next tick.
+ */
+export function restoreState(
+  instrumentId: string,
+  parts: ReadonlyMap<string, Uint8Array>,
+  check: (day: Uint8Array) => void = unpackDay,
+): AggregationState {
   const head = parts.get('head');
   if (head === undefined) throw new Defect(`${instrumentId} is stored without its head`);
   const value = unsealJson(head, HEAD_FORMATS);
@@ -172,7 +179,7 @@ export function restoreState(instrumentId: string, parts: ReadonlyMap<string, Ui
   const starts: [number, Uint8Array][] = [];
   for (const [part, bytes] of parts) {
     if (!part.startsWith(DAY_PREFIX)) continue;
-    unpackDay(bytes);
+    check(bytes);
     starts.push([Number(part.slice(DAY_PREFIX.length)), bytes]);
   }
   starts.sort((a, b) => a[0] - b[0]);

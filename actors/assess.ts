@@ -7,11 +7,18 @@ import { anomalyOf, scoreOf } from './assessment-records.ts';
 import { detect, schemaOf } from './detectors.ts';
 import { Defect } from './domain/invariant.ts';
 import { isRejection, reject } from './domain/rejection.ts';
-import { sealJson, unsealJson } from './domain/sealed.ts';
+import { sealJson, unseal, unsealJson } from './domain/sealed.ts';
 import { formatUtc, toMs } from './domain/time.ts';
 import type { Tick } from './domain/wire.ts';
 import type { Memory } from './finding.ts';
-import { NO_PRICES, packPrices, type RecentPrices, unpackPrices, withPrice } from './recent-prices.ts';
+import {
+  checkPrices,
+  NO_PRICES,
+  packPrices,
+  type RecentPrices,
+  unpackPrices,
+  withPrice,
+} from './recent-prices.ts';
 import {
   type Emission,
   NO_TALLY,
@@ -20,6 +27,7 @@ import {
   type StageRecord,
   type StageResult,
   type StoredPart,
+  TIMELESS,
 } from './stage.ts';
 import { readWireTick } from './wire-tick.ts';
 
@@ -45,6 +53,14 @@ export function assessmentStage(options: AssessmentOptions): Stage<AssessmentSta
     advance: (state) => ({ state, emissions: [], refused: [], tally: NO_TALLY, notes: [] }),
     store,
     restore,
+    dueMs: () => TIMELESS.dueMs,
+    glance(instrumentId, parts) {
+      const memory = parts.get('memory');
+      if (memory === undefined) throw new Defect(`${instrumentId} is stored without its memory`);
+      unseal(memory, [1]);
+      for (const [part, bytes] of parts) if (part !== 'memory') checkPrices(bytes);
+      return TIMELESS;
+    },
     inspect: ({ prices, volumes, newestMs, schema }) => ({
       prices_held: prices.prices.length,
       volumes_held: volumes.prices.length,

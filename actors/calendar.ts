@@ -22,6 +22,12 @@ export function runKey(of: { readonly market: string; readonly run: string }): s
   return `${of.market}:${of.run}`;
 }
 
+/** Inverse of runKey. */
+export function partsOfRun(key: string): { readonly market: string; readonly run: string } {
+  const cut = key.indexOf(':');
+  return { market: key.slice(0, cut), run: key.slice(cut + 1) };
+}
+
 /** The run key in a stored calendar key, or null for another key. */
 export function storedRunKey(stateKey: string): string | null {
   return stateKey.startsWith(STATE_PREFIX) ? stateKey.slice(STATE_PREFIX.length) : null;

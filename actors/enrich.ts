@@ -16,7 +16,14 @@ import type {
 } from './enrichment-options.ts';
 import { tagsOf } from './enrichment-tags.ts';
 import { locationKind } from './location-kind.ts';
-import { NO_PRICES, packPrices, type RecentPrices, unpackPrices, withPrice } from './recent-prices.ts';
+import {
+  checkPrices,
+  NO_PRICES,
+  packPrices,
+  type RecentPrices,
+  unpackPrices,
+  withPrice,
+} from './recent-prices.ts';
 import { runOf } from './runs.ts';
 import {
   type Emission,
@@ -26,6 +33,7 @@ import {
   type StageRecord,
   type StageResult,
   type StoredPart,
+  TIMELESS,
 } from './stage.ts';
 import { readWireTick } from './wire-tick.ts';
 
@@ -64,6 +72,12 @@ export function enrichmentStage(options: EnrichmentOptions): Stage<EnrichmentSta
         recent: unpackPrices(recent),
         quantities: quantities === undefined ? NO_PRICES : unpackPrices(quantities),
       };
+    },
+    dueMs: () => TIMELESS.dueMs,
+    glance(instrumentId, parts) {
+      if (!parts.has('recent')) throw new Defect(`${instrumentId} is stored without its recent prices`);
+      for (const bytes of parts.values()) checkPrices(bytes);
+      return TIMELESS;
     },
     inspect: ({ recent, quantities }) => ({
       prices_held: recent.prices.length,

@@ -38,7 +38,7 @@ function notFolded(slot: Slot, cause: string): Folded {
 
 /** The ordinary case: no defect. Null when one was thrown, and nothing has happened then. */
 function foldWhole(slot: Slot, message: FoldMessage, limits: FoldLimits): Folded | null {
-  const { records, advanceToMs, nowMs } = message;
+  const { records, owedMs, advanceToMs, nowMs } = message;
   try {
     const results: Fold['result'][] = [];
     let current = slot;
@@ -46,6 +46,7 @@ function foldWhole(slot: Slot, message: FoldMessage, limits: FoldLimits): Folded
       current = next;
       results.push(result);
     };
+    if (owedMs !== null) take(checked(current.advance(owedMs, { nowMs }), [], limits));
     if (records.length > 0) take(checked(current.fold(records, { nowMs }), records, limits));
     if (advanceToMs !== null) take(checked(current.advance(advanceToMs, { nowMs }), [], limits));
     return {
@@ -77,7 +78,7 @@ interface Answer {
 }
 
 function foldOneByOne(slot: Slot, message: FoldMessage, limits: FoldLimits): Folded {
-  const { records, advanceToMs, nowMs } = message;
+  const { records, owedMs, advanceToMs, nowMs } = message;
   const out: Answer = {
     slot,
     changes: [],
@@ -102,6 +103,7 @@ function foldOneByOne(slot: Slot, message: FoldMessage, limits: FoldLimits): Fol
       noteDefect(out, message, what, error, limits);
     }
   };
+  if (owedMs !== null) attempt(null, (from) => from.advance(owedMs, { nowMs }));
   for (const record of records) {
     if (out.quarantinedAfter !== null) return out;
     attempt(record, (from) => from.fold([record], { nowMs }));

@@ -14,6 +14,11 @@ export interface FoldMessage {
   /** Topic and partition of the records: a defect counts once for each offset in it. */
   readonly source: string;
   readonly records: readonly StageRecord[];
+  /**
+   * Where event time stood before the records, of which the instrument was not told since nothing of it was
+   * due; null: it was told, or is new.
+   */
+  readonly owedMs: number | null;
   /** Where event time of the instrument's (market, run) has got to; null: no news. */
   readonly advanceToMs: number | null;
   /** A release begins: the whole budget of defects again. */

@@ -56,13 +56,23 @@ export function packPrices(of: RecentPrices): Uint8Array {
 
 /** Inverse of packPrices; a Defect on bytes it did not write. */
 export function unpackPrices(bytes: Uint8Array): RecentPrices {
+  const { view, count } = opened(bytes);
+  const times = Array.from({ length: count }, (_, n) => view.getFloat64(HEAD + n * ROW));
+  const prices = Array.from({ length: count }, (_, n) => view.getFloat64(HEAD + n * ROW + 8));
+  return { times, prices };
+}
+
+/** The same check as unpackPrices, without reading them. */
+export function checkPrices(bytes: Uint8Array): void {
+  opened(bytes);
+}
+
+function opened(bytes: Uint8Array): { readonly view: DataView; readonly count: number } {
   const { body } = unseal(bytes, [FORMAT]);
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const count = view.getUint16(0);
   if (body.length !== HEAD + count * ROW) throw new Defect('packed prices have the wrong length');
-  const times = Array.from({ length: count }, (_, n) => view.getFloat64(HEAD + n * ROW));
-  const prices = Array.from({ length: count }, (_, n) => view.getFloat64(HEAD + n * ROW + 8));
-  return { times, prices };
+  return { view, count };
 }
 
 export interface Spread {

@@ -30,6 +30,18 @@ export interface RouterSettings extends WorkSettings {
   readonly parkedMax: number;
 }
 
+/**
+ * By `market:run`, each with the event time before which its calendar is of no concern to it; −∞: unknown, so
+ * that it is told each time.
+ */
+export type KnownInstruments = ReadonlyMap<string, ReadonlyMap<string, number>>;
+
+export interface Pending {
+  readonly ledgers: Ledgers;
+  readonly quarantines: Quarantines;
+  readonly calendar: ReadonlyMap<string, number>;
+}
+
 export interface RouterState {
   readonly phase: 'polling' | 'folding' | 'committing' | 'backing-off' | 'paused' | 'stopped';
   readonly position: number;
@@ -39,12 +51,13 @@ export interface RouterState {
   readonly ledgers: Ledgers;
   readonly quarantines: Quarantines;
   /** Taken over when the commit of the batch in flight succeeds. */
-  readonly pending: { readonly ledgers: Ledgers; readonly quarantines: Quarantines } | null;
+  readonly pending: Pending | null;
+  /** How far event time has come, by `market:run`, milliseconds. */
   readonly calendar: ReadonlyMap<string, number>;
   /** Of the input topic, as of the position; null: version 1, no barrier was read yet. */
   readonly layout: Layout | null;
-  /** Instruments seen in this partition, by `market:run`. */
-  readonly instruments: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Instruments seen in this partition. */
+  readonly instruments: KnownInstruments;
   /** Instruments whose parked records come before anything live; the first is being released. */
   readonly toRelease: readonly string[];
   /** The instrument of which some parked records were folded already in this release. */
@@ -116,5 +129,5 @@ export interface RestoredRouter {
   readonly quarantines: Quarantines;
   readonly calendar: ReadonlyMap<string, number>;
   readonly layout: Layout | null;
-  readonly instruments: Iterable<string>;
+  readonly instruments: Iterable<readonly [id: string, dueMs: number]>;
 }

@@ -12,6 +12,7 @@ import { placed, versionOf } from './layout.ts';
 import { drained, isActive, park, parkedCount, type Quarantines } from './quarantine.ts';
 import type {
   DirectResult,
+  KnownInstruments,
   RouterEffect,
   RouterSettings,
   RouterState,
@@ -37,8 +38,7 @@ export function shard(state: RouterState, work: Work, slotKey: string, settings:
   const base: RouterState = {
     ...state,
     instruments: rememberInstruments(state.instruments, work.groups.keys()),
-    calendar: addNews(state.calendar, work),
-    pending: { ledgers: state.ledgers, quarantines: parking },
+    pending: { ledgers: state.ledgers, quarantines: parking, calendar: addNews(state.calendar, work) },
   };
   return { state: base, effects: folds(base, work, slotKey) };
 }
@@ -74,8 +74,9 @@ function folds(state: RouterState, work: Work, slotKey: string): RouterEffect[] 
   // Nothing is parked, or no more: what it missed may be the calendar, and its budget is due.
   if (work.released !== null && work.groups.size === 0) send(work.released, []);
   for (const key of new Set(work.news.map(runKey))) {
-    for (const id of state.instruments.get(key) ?? []) {
-      if (!work.groups.has(id) && !isActive(state.quarantines, id)) send(id, []);
+    const toMs = state.pending?.calendar.get(key) ?? Number.NEGATIVE_INFINITY;
+    for (const [id, dueMs] of state.instruments.get(key) ?? []) {
+      if (dueMs <= toMs && !work.groups.has(id) && !isActive(state.quarantines, id)) send(id, []);
     }
   }
   return effects;
@@ -94,10 +95,19 @@ export function foldMessage(
     seq: state.seq,
     source: `${work.batch.topic}/${work.batch.partition}`,
     records: work.records(indices),
-    advanceToMs: state.calendar.get(runKeyOf(instrument)) ?? null,
+    owedMs: indices.length === 0 ? null : owed(state, work, instrument),
+    advanceToMs: (state.pending ?? state).calendar.get(runKeyOf(instrument)) ?? null,
     renewed: work.released === instrument && state.releasing !== instrument,
     nowMs: work.nowMs,
   };
+}
+
+/** Parked records are older than what came after them: they are folded as they would have been. */
+function owed(state: RouterState, work: Work, instrument: string): number | null {
+  const run = runKeyOf(instrument);
+  const dueMs = state.instruments.get(run)?.get(instrument) ?? Number.NEGATIVE_INFINITY;
+  const told = work.released !== null || dueMs === Number.NEGATIVE_INFINITY;
+  return told ? null : (state.calendar.get(run) ?? null);
 }
 
 /** An answer joins the outcome; one that ends in quarantine parks the records after the last defect. */
@@ -110,10 +120,10 @@ export function collect(state: RouterState, work: Work, reply: FoldReply): Route
     return { state, effects: [] };
   }
   const rest = (work.groups.get(instrument) ?? []).filter((index) => work.batch.offset(index) > after);
-  const before = state.pending?.quarantines ?? state.quarantines;
+  const { quarantines: before, calendar } = state.pending ?? state;
   work.park(instrument, rest, before.get(instrument)?.home ?? null);
   const quarantines = park(before, instrument, rest.length, work.nowMs);
-  return { state: { ...state, pending: { ledgers: state.ledgers, quarantines } }, effects: [] };
+  return { state: { ...state, pending: { ledgers: state.ledgers, quarantines, calendar } }, effects: [] };
 }
 
 /** What direct or deferred work made of a batch becomes its outcome. */
@@ -142,31 +152,41 @@ export function drainedAfter(quarantines: Quarantines, work: Work): Quarantines 
   return done === 0 ? quarantines : drained(quarantines, released, done, stoppedAfter + 1, true);
 }
 
-/** Adds ids by `market:run`; the same map when all are known. */
-export function rememberInstruments(
-  known: ReadonlyMap<string, ReadonlySet<string>>,
-  ids: Iterable<string>,
-): ReadonlyMap<string, ReadonlySet<string>> {
-  const fresh = new Map<string, string[]>();
+/** Adds ids of which nothing is known yet; the same map when all are known. */
+function rememberInstruments(known: KnownInstruments, ids: Iterable<string>): KnownInstruments {
+  const fresh: (readonly [string, number])[] = [];
   for (const id of ids) {
-    const key = runKeyOf(id);
-    if (known.get(key)?.has(id) === true) continue;
-    const found = fresh.get(key);
-    if (found === undefined) fresh.set(key, [id]);
-    else found.push(id);
+    if (known.get(runKeyOf(id))?.has(id) !== true) fresh.push([id, Number.NEGATIVE_INFINITY]);
   }
-  if (fresh.size === 0) return known;
-  const all = new Map(known);
-  for (const [key, added] of fresh) all.set(key, new Set([...(known.get(key) ?? []), ...added]));
-  return all;
+  return noteDues(known, fresh);
 }
 
-export function forgetInstruments(
-  known: ReadonlyMap<string, ReadonlySet<string>>,
-  gone: ReadonlySet<string>,
-): ReadonlyMap<string, ReadonlySet<string>> {
+/** The same map when nothing is new. */
+export function noteDues(
+  known: KnownInstruments,
+  dues: Iterable<readonly [id: string, dueMs: number]>,
+): KnownInstruments {
+  const changed = new Map<string, Map<string, number>>();
+  for (const [id, dueMs] of dues) {
+    const run = runKeyOf(id);
+    const of = changed.get(run);
+    if ((of ?? known.get(run))?.get(id) === dueMs) continue;
+    if (of === undefined) changed.set(run, new Map(known.get(run)).set(id, dueMs));
+    else of.set(id, dueMs);
+  }
+  return changed.size === 0 ? known : new Map([...known, ...changed]);
+}
+
+/** Of the instruments that a batch has folded. */
+export function duesOf({ candidates }: Work): (readonly [id: string, dueMs: number])[] {
+  return [...candidates].map(([id, slot]) => [id, slot.dueMs()] as const);
+}
+
+export function forgetInstruments(known: KnownInstruments, gone: ReadonlySet<string>): KnownInstruments {
   if (gone.size === 0) return known;
-  return new Map([...known].map(([run, ids]) => [run, new Set([...ids].filter((id) => !gone.has(id)))]));
+  return new Map(
+    [...known].map(([run, ids]) => [run, new Map([...ids].filter(([id]) => !gone.has(id)))] as const),
+  );
 }
 
 function addNews(calendar: ReadonlyMap<string, number>, work: Work): ReadonlyMap<string, number> {

@@ -27,8 +27,9 @@ import {
   calendarChanges,
   collect,
   drainedAfter,
+  duesOf,
   foldMessage,
-  rememberInstruments,
+  noteDues,
   shard,
   takeResult,
 } from './router-shard.ts';
@@ -46,7 +47,7 @@ export function routerFrom(restored: RestoredRouter): RouterState {
     pending: null,
     calendar: restored.calendar,
     layout: restored.layout,
-    instruments: rememberInstruments(new Map(), restored.instruments),
+    instruments: noteDues(new Map(), restored.instruments),
     toRelease: [],
     releasing: null,
     draining: false,
@@ -148,7 +149,8 @@ function commitWhenAnswered(step: RouterStep): RouterStep {
   if (work === null || phase !== 'folding' || work.waiting.size > 0) return step;
   const { state } = step;
   const position = positionChange(nextPosition(state, work));
-  const done = commitNow(state, work, [position, ...calendarChanges(state.calendar, work)]);
+  const { calendar } = state.pending ?? state;
+  const done = commitNow(state, work, [position, ...calendarChanges(calendar, work)]);
   return { state: done.state, effects: [...step.effects, ...done.effects] };
 }
 
@@ -199,11 +201,12 @@ function nextPosition(state: RouterState, work: Work): number {
 }
 
 function commitNow(state: RouterState, work: Work, more: readonly StateChange[]): RouterStep {
-  const quarantines = drainedAfter(state.pending?.quarantines ?? state.quarantines, work);
+  const { calendar } = state.pending ?? state;
+  const quarantines = drainedAfter((state.pending ?? state).quarantines, work);
   const changes = [...more, ...quarantineChanges(state.quarantines, quarantines)];
   const { commit, ledgers } = work.commit(state.ledgers, nextPosition(state, work), changes);
   return {
-    state: { ...state, phase: 'committing', pending: { ledgers, quarantines } },
+    state: { ...state, phase: 'committing', pending: { ledgers, quarantines, calendar } },
     effects: [{ kind: 'commit', seq: state.seq, commit }],
   };
 }
@@ -215,7 +218,8 @@ function committed(state: RouterState, seq: number, outcome: CommitOutcome): Rou
   if (outcome === 'aborted') return backOff(state, 'the commit was aborted');
   if (outcome === 'fenced') return stopped(state, 'fenced: another member owns the partition');
   const position = nextPosition(state, work);
-  const done: RouterState = { ...state, ...pending, position, attempt: 0 };
+  const instruments = noteDues(state.instruments, duesOf(work));
+  const done: RouterState = { ...state, ...pending, instruments, position, attempt: 0 };
   const { barrier, moved } = work;
   if (barrier !== null) {
     const more = next(behindBarrier(done, barrier, moved));

@@ -36,6 +36,8 @@ export interface Slot {
   /** Offset of the last record folded in this process; null before the first. */
   readonly lastOffset: number | null;
   watermarkMs(): number | null;
+  /** See the stage's; −Infinity: it is to be told each time. */
+  dueMs(): number;
   inspect(): Readonly<Record<string, unknown>>;
 }
 
@@ -75,6 +77,7 @@ function makeSlot<State>(
     renewed: () => makeSlot(stage, stored, state, NO_RESTARTS, lastOffset),
     lastOffset,
     watermarkMs: () => stage.watermarkMs?.(state) ?? null,
+    dueMs: () => stage.dueMs?.(state) ?? Number.NEGATIVE_INFINITY,
     inspect: () => stage.inspect(state),
   };
 }
@@ -117,6 +120,7 @@ function stillSlot(stage: string, cause: string, defects: RestartWindow, under: 
     renewed: () => under?.renewed() ?? stillSlot(stage, cause, NO_RESTARTS, null),
     lastOffset: under?.lastOffset ?? null,
     watermarkMs: () => under?.watermarkMs() ?? null,
+    dueMs: () => Number.NEGATIVE_INFINITY,
     inspect: () => ({ unusable: cause, ...under?.inspect() }),
   };
   return slot;

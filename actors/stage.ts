@@ -69,12 +69,24 @@ export interface StoredPart {
   readonly bytes: Uint8Array | null;
 }
 
+/** Marks of a stored state; see `watermarkMs` and `dueMs` of a stage. */
+export interface Glance {
+  readonly watermarkMs: number | null;
+  readonly dueMs: number;
+}
+
+/** Of a stage that goes by its records alone. */
+export const TIMELESS: Glance = { watermarkMs: null, dueMs: Number.POSITIVE_INFINITY };
+
 export interface Stage<State> {
   readonly name: 'enrichment' | 'aggregation' | 'data-quality';
   initial(instrumentId: string): State;
   /** Folds records in offset order. Calendar messages come through `advance`, not here. */
   process(state: State, records: readonly StageRecord[], context: StageContext): StageResult<State>;
-  /** Event time of the instrument's (market, run) has reached `toMs`. */
+  /**
+   * Event time of the instrument's (market, run) has reached `toMs`. A later call covers an earlier one that
+   * was not made, where that was before `dueMs`.
+   */
   advance(state: State, toMs: number, context: StageContext): StageResult<State>;
   /** The parts of `after` that differ from `before` (null: all of them). */
   store(before: State | null, after: State): readonly StoredPart[];
@@ -82,6 +94,16 @@ export interface Stage<State> {
   restore(instrumentId: string, parts: ReadonlyMap<string, Uint8Array>): State;
   /** Where event time is settled, milliseconds; null before the first observation. Absent: it has none. */
   watermarkMs?(state: State): number | null;
+  /**
+   * Before this event time `advance` emits nothing: nobody needs to call it. May be earlier than needed.
+   * Infinity: it never does. Absent: each call counts.
+   */
+  dueMs?(state: State): number;
+  /**
+   * What is known of a stored state before it is built, at a fraction of the cost of `restore`; throws on the
+   * same damage. Absent: only `restore` tells.
+   */
+  glance?(instrumentId: string, parts: ReadonlyMap<string, Uint8Array>): Glance;
   /** JSON for `GET /actors/{market}/{instrument}`; bounded, and cheap: it walks only what it shows. */
   inspect(state: State): Readonly<Record<string, unknown>>;
 }

@@ -1,7 +1,7 @@
 // The directory of instrument actors: who lives where, under which shard, with which committed slots. It owns
-// liveness (a message to a stopped actor is silent), the committed slots that an actor starts from, and the
-// tree root ─ markets ─ market ─ shard ─ instrument. A slot key belongs to one router's life: what a router
-// that is gone asked for, and is answered late, reaches nobody.
+// liveness (a message to a stopped actor is silent) and the committed slots that an actor starts from, and
+// knows the instruments that rest: stored, without an actor until one is needed. A slot key belongs to one
+// router's life: what a router that is gone asked for, and is answered late, reaches nobody.
 
 import type { Behaviour } from '../actors/behaviour.ts';
 import type {
@@ -13,8 +13,10 @@ import type {
 } from '../actors/instrument.ts';
 import { type Slot, suspendedSlot } from '../actors/slot.ts';
 import { addRestart, NO_RESTARTS, type RestartPolicy, type RestartWindow } from '../actors/supervision.ts';
-import { type Address, branch, type Host } from './host.ts';
+import type { Address, Host } from './host.ts';
 import { InstrumentIndex } from './instrument-index.ts';
+import type { Marks, Resting } from './resting.ts';
+import { Shards } from './shards.ts';
 
 export interface Resident {
   readonly id: string;
@@ -33,8 +35,12 @@ export interface Resident {
 }
 
 export interface SlotOwner {
-  /** The slot of an instrument that this owner has not seen in this process: restored, or new. */
-  slot(id: string): Slot;
+  /** Instruments of it that need no actor yet. */
+  readonly resting: Resting;
+  /** Of those. */
+  readonly marks: Marks;
+  /** Event time that the instrument may not have been told of, milliseconds; null: there is none. */
+  calendarMs(id: string): number | null;
   folded(reply: FoldReply): void;
   /** The actor came back with its committed state. */
   respawned(id: string): void;
@@ -53,39 +59,40 @@ export interface DirectorySettings {
   readonly crashed: (resident: Resident, cause: string, budgetLeft: number) => void;
 }
 
-interface Shard {
-  readonly address: Address<never>;
-  readonly residents: Set<string>;
-}
-
-interface MarketNode {
-  readonly address: Address<never>;
-  readonly shards: Shard[];
-}
-
 export class Directory {
   readonly #settings: DirectorySettings;
-  readonly #root: Address<never>;
-  readonly #markets = new Map<string, MarketNode>();
+  readonly #shards: Shards;
   readonly #residents = new Map<string, Resident>();
   readonly #owners = new Map<string, SlotOwner>();
-  readonly #index = new InstrumentIndex();
+  /** Instruments that live or rest here. */
+  readonly index = new InstrumentIndex();
   readonly #quarantined = new Map<string, Set<string>>();
 
   constructor(settings: DirectorySettings) {
     this.#settings = settings;
-    this.#root = settings.host.spawn({ ...branch, name: 'markets', parent: null });
+    this.#shards = new Shards(settings.host, settings.shardChildrenMax);
   }
 
   /** A router answers for a slot key from now on. */
   own(slotKey: string, owner: SlotOwner): void {
     this.#owners.set(slotKey, owner);
+    for (const id of owner.resting.ids()) this.index.add(id);
+    for (const [run, ms] of owner.marks) this.index.mark(run, ms);
   }
 
   /** The router is gone: its slots leave the actors; an actor without slots stops. */
   disown(slotKey: string): void {
+    const owner = this.#owners.get(slotKey);
     this.#owners.delete(slotKey);
     for (const resident of [...this.#residents.values()]) this.#drop(resident, slotKey);
+    for (const id of owner?.resting.ids() ?? []) this.#unlist(id);
+  }
+
+  /** Nobody asks for an instrument that neither lives nor rests here. */
+  #unlist(id: string): void {
+    if (this.#residents.has(id)) return;
+    for (const { resting } of this.#owners.values()) if (resting.has(id)) return;
+    this.index.remove(id);
   }
 
   #drop(resident: Resident, slotKey: string): void {
@@ -100,6 +107,7 @@ export class Directory {
     for (const id of ids) {
       const resident = this.#residents.get(id);
       if (resident !== undefined) this.#drop(resident, slotKey);
+      if (this.#owners.get(slotKey)?.resting.forget(id) === true) this.#unlist(id);
     }
   }
 
@@ -109,7 +117,7 @@ export class Directory {
     if (!found.slots.has(slotKey)) {
       const owner = this.#owners.get(slotKey);
       if (owner === undefined) throw new Error(`no router owns ${slotKey}`);
-      const slot = owner.slot(id);
+      const slot = owner.resting.take(id);
       found.slots.set(slotKey, slot);
       this.#mark(id, slot);
       found.address.tell({ kind: 'adopt', slotKey, slot });
@@ -132,6 +140,10 @@ export class Directory {
     }
   }
 
+  owners(): ReadonlyMap<string, SlotOwner> {
+    return this.#owners;
+  }
+
   find(id: string): Resident | undefined {
     return this.#residents.get(id);
   }
@@ -142,34 +154,13 @@ export class Directory {
 
   /** Shards of a market in order, with the number of their children. */
   shards(market: string): readonly { readonly path: string; readonly children: number }[] {
-    const node = this.#markets.get(market);
-    return (node?.shards ?? []).map((each) => ({ path: each.address.path, children: each.residents.size }));
+    const all = this.#shards.of(market);
+    return all.map((each) => ({ path: each.address.path, children: each.residents.size }));
   }
 
   /** Actors of a shard. */
   live(shard: string): number {
-    const [, market = ''] = shard.split('/');
-    const found = this.#markets.get(market)?.shards.find((each) => each.address.path === shard);
-    return found?.residents.size ?? 0;
-  }
-
-  markets(): readonly string[] {
-    return [...this.#markets.keys()].sort();
-  }
-
-  /** Ids of a market in order. */
-  ids(market: string): readonly string[] {
-    return this.#index.ids(market);
-  }
-
-  /** Ids of a location, one for each run. */
-  at(market: string, location: string): readonly string[] {
-    return this.#index.at(market, location);
-  }
-
-  /** How far event time is settled at most, by run, milliseconds. */
-  marks(market: string): ReadonlyMap<string, number> {
-    return this.#index.marks(market);
+    return this.#shards.find(shard)?.residents.size ?? 0;
   }
 
   /** Instruments of a market that are in quarantine, in any of their slots. */
@@ -196,7 +187,7 @@ export class Directory {
 
   #mark(id: string, slot: Slot): void {
     const ms = slot.watermarkMs();
-    if (ms !== null) this.#index.mark(id, ms);
+    if (ms !== null) this.index.mark(id, ms);
   }
 
   /** Stops the actors of a shard or market, and brings them back from their committed slots. */
@@ -210,8 +201,8 @@ export class Directory {
   }
 
   #spawn(id: string): Resident {
-    const market = id.slice(0, id.indexOf(':'));
-    const shard = this.#shardFor(market);
+    const market = marketOf(id);
+    const shard = this.#shards.open(market);
     shard.residents.add(id);
     const resident: Resident = {
       id,
@@ -225,7 +216,7 @@ export class Directory {
       crashes: NO_RESTARTS,
     };
     this.#residents.set(id, resident);
-    this.#index.add(id);
+    this.index.add(id);
     this.#settings.started(resident.shard);
     return resident;
   }
@@ -255,8 +246,7 @@ export class Directory {
   }
 
   #revive(resident: Resident): void {
-    const node = this.#markets.get(resident.market);
-    const shard = node?.shards.find((each) => each.address.path === resident.shard);
+    const shard = this.#shards.find(resident.shard);
     if (shard === undefined) throw new Error(`${resident.id} has no shard`);
     resident.restarts += 1;
     resident.address = this.#actor(resident.id, shard.address);
@@ -267,32 +257,13 @@ export class Directory {
   #stop(resident: Resident): void {
     this.#settings.host.stop(resident.address);
     this.#residents.delete(resident.id);
-    this.#index.remove(resident.id);
-    const shard = this.#markets
-      .get(resident.market)
-      ?.shards.find((each) => each.address.path === resident.shard);
-    shard?.residents.delete(resident.id);
+    this.#shards.find(resident.shard)?.residents.delete(resident.id);
+    this.#unlist(resident.id);
   }
+}
 
-  #shardFor(market: string): Shard {
-    const node = this.#marketNode(market);
-    const open = node.shards.find((each) => each.residents.size < this.#settings.shardChildrenMax);
-    if (open !== undefined) return open;
-    const name = String(node.shards.length).padStart(2, '0');
-    const address = this.#settings.host.spawn({ ...branch, name, parent: node.address });
-    const made: Shard = { address, residents: new Set() };
-    node.shards.push(made);
-    return made;
-  }
-
-  #marketNode(market: string): MarketNode {
-    const found = this.#markets.get(market);
-    if (found !== undefined) return found;
-    const address = this.#settings.host.spawn({ ...branch, name: market, parent: this.#root });
-    const made: MarketNode = { address, shards: [] };
-    this.#markets.set(market, made);
-    return made;
-  }
+function marketOf(id: string): string {
+  return id.slice(0, id.indexOf(':'));
 }
 
 function suspend({ slots }: Resident, cause: string): void {

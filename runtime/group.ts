@@ -2,48 +2,23 @@
 // for it, and lets go in order. A router that crashed is restored from the log and started again within its
 // budget.
 
-import {
-  addRestart,
-  backoffMs,
-  budgetLeft,
-  NO_RESTARTS,
-  type RestartPolicy,
-  type RestartWindow,
-} from '../actors/supervision.ts';
+import { addRestart, backoffMs, budgetLeft, NO_RESTARTS, type RestartWindow } from '../actors/supervision.ts';
+import type { GroupSettings } from './group-settings.ts';
 import type { Address } from './host.ts';
 import type { Member, PartitionLag, TopicPartition } from './log/log.ts';
+import { Gaps, inWords, REMEDY } from './overtaken.ts';
 import { Partition } from './partition.ts';
-import type { PartitionPlan, PartitionPorts } from './partition-plan.ts';
+import type { PartitionPorts } from './partition-plan.ts';
 import { Retries } from './retries.ts';
 import { StallWatch } from './stall-watch.ts';
-import { routerless, type Standing } from './standing.ts';
+import { type Hold, routerless, type Standing } from './standing.ts';
 import { takenOver } from './start-state.ts';
 import type { EventKind } from './views.ts';
 
-export interface GroupSettings {
-  readonly service: string;
-  readonly group: string;
-  readonly topics: readonly string[];
-  readonly plan: (of: TopicPartition) => PartitionPlan;
-  readonly restarts: RestartPolicy;
-  /** A partition with a lag that has not moved for so long stands still, and that is told. */
-  readonly stallMs: number;
-  /** The budget of router restarts is used up: the process must leave. */
-  readonly exhausted: (cause: string) => void;
-}
-
 const keyOf = (of: TopicPartition): string => `${of.topic}/${of.partition}`;
-const REVIVED_PER_TURN = 200;
 const HOLD_MS = 100;
 /** Whoever lost a partition hears of it meanwhile. */
 const TAKE_UP_MS = 1_000;
-
-interface Hold {
-  readonly cause: string;
-  readonly sinceMs: number;
-  /** Of the look that comes next. */
-  readonly cancel: () => void;
-}
 
 export class Group {
   readonly #settings: GroupSettings;
@@ -59,6 +34,9 @@ export class Group {
   readonly #watch: StallWatch;
   /** The partition whose state is being read. */
   #restoring: { readonly key: string; readonly sinceMs: number } | null = null;
+  readonly gaps = new Gaps();
+  /** When it was last given something to restore. */
+  #sinceMs: number;
   #member: Member | null = null;
   #window: RestartWindow = NO_RESTARTS;
   #crashes = 0;
@@ -72,6 +50,7 @@ export class Group {
   constructor(settings: GroupSettings, ports: Omit<PartitionPorts, 'retries'>, parent: Address<never>) {
     this.#settings = settings;
     const { clock, record } = ports;
+    this.#sinceMs = clock.nowMs();
     const about = { service: settings.service, actor: parent.path, kinds: ['note', 'resume'] } as const;
     this.#ports = { ...ports, retries: new Retries({ clock, record, ...about, quietMs: null }) };
     this.#parent = parent;
@@ -93,8 +72,10 @@ export class Group {
     const member = await this.#ports.log.join(this.#settings.group, this.#settings.topics);
     this.#member = member;
     const first = Promise.withResolvers<void>();
+    const { clock } = this.#ports;
     member.assigned((partitions, generation) => {
       this.#owned = new Map(partitions.map((of) => [keyOf(of), of]));
+      this.#sinceMs = clock.nowMs();
       this.#change(async () => {
         await this.#take(partitions, generation).catch((error: unknown) => {
           first.reject(error);
@@ -114,6 +95,22 @@ export class Group {
   /** Such as `enrichment-service`. */
   get service(): string {
     return this.#settings.service;
+  }
+
+  /** Null: every partition of it that is not held back is restored. */
+  get restoring(): {
+    readonly sinceMs: number;
+    readonly restored: number;
+    readonly partitions: number;
+  } | null {
+    const all = this.#restored && [...this.#owned.keys()].every((key) => this.#isThere(key));
+    if (all || this.#closing) return null;
+    const partitions = this.#owned.size - this.#held.size;
+    return { sinceMs: this.#sinceMs, restored: this.#partitions.size, partitions };
+  }
+
+  #isThere(key: string): boolean {
+    return this.#partitions.has(key) || this.#held.has(key);
   }
 
   /** Restarts of routers that are left in their period. */
@@ -208,9 +205,10 @@ export class Group {
       this.#restoring = null;
     });
     if (restored === null) return;
-    if (restored.awaits.length > 0) return this.#hold(of, restored.awaits);
+    if ('awaits' in restored) return this.#hold(of, restored.awaits);
+    if (this.gaps.add(restored.gap)) this.#record('data_loss', inWords(restored.gap), REMEDY);
     if (this.#held.delete(key)) {
-      this.#record('resume', `${key} is whole`, `${restored.slots.size} instruments came with it`);
+      this.#record('resume', `${key} is whole`, `${restored.resting.size} instruments came with it`);
     }
     const partition = new Partition(this.#ports, plan, member, restored, of, this.#parent, {
       crashed: (error) => this.#crashed(partition, error),
@@ -218,7 +216,6 @@ export class Group {
     });
     this.#partitions.set(key, partition);
     partition.start();
-    await partition.revive(REVIVED_PER_TURN);
   }
 
   /** Nothing of it is read before every older partition has handed over. */
@@ -259,6 +256,7 @@ export class Group {
     const verdict = addRestart(this.#window, what, nowMs, restarts);
     this.#window = verdict.window;
     this.#partitions.delete(keyOf(partition.of));
+    this.#sinceMs = nowMs;
     const gone = partition.dispose();
     if (verdict.exceeded) {
       this.#exhausted(cause, 'the budget of router restarts is used up');

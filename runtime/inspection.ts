@@ -7,11 +7,13 @@ import type { Directory, Resident } from './directory.ts';
 import type { Group } from './group.ts';
 import type { Feeding } from './intake.ts';
 import type { TopicPartition } from './log/log.ts';
+import { type Look, lookAt, watermarkAt } from './look.ts';
 import { nearest } from './near.ts';
 import type { Partition } from './partition.ts';
 import type { Platform } from './platform.ts';
 import { marketOfRawTopic, SERVICES } from './services.ts';
-import type { ActorsPlace, InstrumentSummary, InstrumentView, MarketView, TreeNode } from './views.ts';
+import { restoringIn, staleOf } from './staleness.ts';
+import type { ActorsPlace, InstrumentSummary, InstrumentView, MarketView, Stale, TreeNode } from './views.ts';
 
 export interface InspectionParts {
   readonly platform: Platform;
@@ -29,15 +31,23 @@ export function actorsPlace(parts: InspectionParts): ActorsPlace {
   const { platform } = parts;
   const { directory } = platform;
   return {
-    tree: async () => tree(parts),
-    markets: async () => directory.markets(),
+    tree: async () => ({ ...tree(parts), ...staleNow(platform) }),
+    markets: async () => directory.index.markets(),
     market: (market, limit, after) => marketView(parts, market, limit, after),
     async instruments(market, name) {
-      return matching(directory, market, name).map((resident) => instrumentView(platform, resident));
+      return matching(directory, market, name, parts.nowMs()).map((look) => instrumentView(platform, look));
     },
-    near: async (market, name) => nearestIds(directory.ids(market), name),
+    near: async (market, name) => nearestIds(directory.index.ids(market), name),
     release: async (id) => platform.release(id),
   };
+}
+
+/** Of instruments: their groups alone count. */
+const KEEPERS = ['enrichment-service', 'aggregation-service', 'data-quality-service'] as const;
+
+function staleNow({ groups }: Platform, of?: typeof KEEPERS): { readonly stale?: Stale } {
+  const stale = staleOf(restoringIn(groups, of));
+  return stale === null ? {} : { stale };
 }
 
 export const NEAR_MAX = 10;
@@ -48,10 +58,10 @@ export function nearestIds(ids: readonly string[], name: string): readonly strin
 }
 
 /** `RTPD:TH_SP15` is one instrument; a bare location all of its runs. */
-function matching(directory: Directory, market: string, name: string): readonly Resident[] {
-  const exact = directory.find(`${market}:${name}`);
-  if (exact !== undefined) return [exact];
-  return directory.at(market, name).flatMap((id) => directory.find(id) ?? []);
+function matching(directory: Directory, market: string, name: string, nowMs: number): readonly Look[] {
+  const exact = lookAt(directory, `${market}:${name}`, nowMs);
+  if (exact !== null) return [exact];
+  return directory.index.at(market, name).flatMap((id) => lookAt(directory, id, nowMs) ?? []);
 }
 
 function withRun(id: string): string {
@@ -62,21 +72,21 @@ function location(id: string): string {
   return id.slice(id.indexOf(':', id.indexOf(':') + 1) + 1);
 }
 
-function stateOf(resident: Resident): string {
+function stateOf(resident: Resident | null): string {
+  if (resident === null) return 'resting';
   return resident.quarantined.size > 0 ? 'quarantined' : 'running';
 }
 
-function summary(resident: Resident): InstrumentSummary {
-  const { id, shard, restarts } = resident;
-  return { instrument_id: id, shard, state: stateOf(resident), watermark: watermarkOf(resident), restarts };
-}
-
-function watermarkOf(resident: Resident): string | null {
-  for (const slot of resident.slots.values()) {
-    const ms = slot.watermarkMs();
-    if (ms !== null) return formatUtc(ms);
-  }
-  return null;
+function summary(directory: Directory, id: string): InstrumentSummary {
+  const resident = directory.find(id) ?? null;
+  const ms = watermarkAt(directory, id);
+  return {
+    instrument_id: id,
+    shard: resident?.shard ?? null,
+    state: stateOf(resident),
+    watermark: ms === null ? null : formatUtc(ms),
+    restarts: resident?.restarts ?? 0,
+  };
 }
 
 async function marketView(
@@ -86,19 +96,22 @@ async function marketView(
   after: string | null,
 ): Promise<MarketView | null> {
   const { directory } = parts.platform;
-  if (!directory.markets().includes(market)) return null;
-  const ids = directory.ids(market);
+  if (!directory.index.markets().includes(market)) return null;
+  const ids = directory.index.ids(market);
   const from = after === null ? 0 : firstAfter(ids, after);
   const page = ids.slice(from, from + limit);
   return {
     market,
     instruments: ids.length,
     quarantined: directory.quarantined(market),
-    watermarks: Object.fromEntries([...directory.marks(market)].map(([run, ms]) => [run, formatUtc(ms)])),
+    watermarks: Object.fromEntries(
+      [...directory.index.marks(market)].map(([run, ms]) => [run, formatUtc(ms)]),
+    ),
     lag: parts.tellsLag ? await lagOf(parts.platform, market) : {},
     ticks_per_second: parts.rate(market),
-    rows: page.flatMap((id) => directory.find(id) ?? []).map(summary),
+    rows: page.map((id) => summary(directory, id)),
     next: from + limit < ids.length ? (page.at(-1) ?? null) : null,
+    ...staleNow(parts.platform, KEEPERS),
   };
 }
 
@@ -124,32 +137,34 @@ async function lagOf(platform: Platform, market: string): Promise<Record<string,
   return found;
 }
 
-function instrumentView(platform: Platform, resident: Resident): InstrumentView {
-  const [market = '', run = ''] = resident.id.split(':');
+function instrumentView(platform: Platform, look: Look): InstrumentView {
+  const { id, resident } = look;
+  const [market = '', run = ''] = id.split(':');
   const slots: Record<string, unknown> = {};
   let waiting = 0;
-  for (const [slotKey, slot] of resident.slots) {
+  for (const [slotKey, slot] of look.slots) {
     const partition = partitionOf(platform, slotKey);
-    const inFlight = partition?.state.work?.waiting.has(resident.id) ?? false;
+    const inFlight = partition?.state.work?.waiting.has(id) ?? false;
     if (inFlight) waiting += 1;
     slots[slot.stage] = {
       input: partition === undefined ? null : `${partition.of.topic}/${partition.of.partition}`,
       committed_position: partition?.state.position ?? null,
       last_offset: slot.lastOffset,
-      quarantined: resident.quarantined.has(slotKey),
+      quarantined: resident?.quarantined.has(slotKey) ?? false,
       ...slot.inspect(),
     };
   }
   return {
-    instrument_id: resident.id,
+    instrument_id: id,
     market,
     run,
-    location: location(resident.id),
-    actor: `${resident.shard}/${resident.id}`,
+    location: location(id),
+    actor: resident === null ? null : `${resident.shard}/${id}`,
     state: stateOf(resident),
-    mailbox: { waiting, bound: 2 * resident.slots.size },
-    restarts: resident.restarts,
-    last_error: resident.lastError,
+    mailbox: { waiting, bound: 2 * look.slots.size },
+    restarts: resident?.restarts ?? 0,
+    last_error: resident?.lastError ?? null,
+    ...staleNow(platform, KEEPERS),
     ...slots,
   };
 }
@@ -174,20 +189,22 @@ function tree(parts: InspectionParts): TreeNode {
 
 function marketsNode(platform: Platform): TreeNode {
   const { directory } = platform;
-  const markets = directory.markets().map((market): TreeNode => {
+  const markets = directory.index.markets().map((market): TreeNode => {
     const shards = directory.shards(market).map((shard): TreeNode => {
       const node = leaf(shard.path, 'shard', 'running', platform.budgetLeft('shard', shard.path));
       return { ...node, children: shard.children };
     });
-    const instruments = shards.reduce((sum, each) => sum + each.children, 0);
+    const instruments = directory.index.count(market);
+    const live = shards.reduce((sum, each) => sum + each.children, 0);
     const quarantined = directory.quarantined(market).length;
     const node = branch(`markets/${market}`, 'market', shards, platform.budgetLeft('market', market));
-    return { ...node, instruments, quarantined };
+    return { ...node, instruments, live, quarantined };
   });
-  const total = (of: 'instruments' | 'quarantined') =>
+  const total = (of: 'instruments' | 'live' | 'quarantined') =>
     markets.reduce((sum, each) => sum + (each[of] ?? 0), 0);
   const node = branch('markets', 'root', markets, null);
-  return { ...node, instruments: total('instruments'), quarantined: total('quarantined') };
+  const sums = { instruments: total('instruments'), live: total('live') };
+  return { ...node, ...sums, quarantined: total('quarantined') };
 }
 
 function servicesNode(platform: Platform): TreeNode {

@@ -94,12 +94,12 @@ async function main(): Promise<void> {
   });
   const stop = onSignals(launched, ports, draining, voice);
   await launched.database.migrate();
-  const [differing] = await Promise.all([launched.pipeline.start(), launched.workers.start()]);
+  const started = launched.pipeline.start(() => ports.restoring(launched, events));
+  const [differing] = await Promise.all([started, launched.workers.start()]);
   for (const topic of differing) logger.warn({ event: 'topic_differs', message: topic });
-  ports.ready(launched, events);
   const seconds = (systemClock.nowMs() - startedMs) / 1_000;
-  const others = launched.workers.actors().reduce((sum, { live }) => sum + live, 0);
-  const instruments = launched.pipeline.platform.directory.all().size + others;
+  const others = launched.workers.actors().reduce((sum, { instruments }) => sum + instruments, 0);
+  const instruments = launched.pipeline.platform.directory.index.size + others;
   const restored = instruments === 0 ? '' : `, ${number(instruments)} instruments restored`;
   voice.say('ready', `ready in ${seconds.toFixed(1)} s${restored}`, { fields: { seconds, instruments } });
   keepRetention(launched);

@@ -1,18 +1,16 @@
-// What a partition at work is given: the ports that it asks, the plan of its group, and the state that its
-// router starts from.
+// What a partition at work is given: the ports that it asks, and the plan of its group.
 
 import type { Batch } from '../actors/batch.ts';
 import type { FoldReply } from '../actors/instrument.ts';
-import type { Barrier } from '../actors/layout.ts';
-import type { DirectResult, RestoredRouter, RouterSettings } from '../actors/router-protocol.ts';
+import type { DirectResult, RouterSettings } from '../actors/router-protocol.ts';
 import type { Work } from '../actors/router-work.ts';
-import type { Slot } from '../actors/slot.ts';
 import type { StageRecord } from '../actors/stage.ts';
 import type { BackoffPolicy } from '../actors/supervision.ts';
 import type { Directory } from './directory.ts';
 import type { Clock, Draw, Host } from './host.ts';
 import type { Log } from './log/log.ts';
 import type { Retries } from './retries.ts';
+import type { SlotMaker } from './slot-maker.ts';
 import type { RecordEvent } from './views.ts';
 
 export interface PartitionPorts {
@@ -30,8 +28,8 @@ export interface PartitionPlan {
   readonly settings: RouterSettings;
   readonly recordsMax: number;
   readonly backoff: BackoffPolicy;
-  /** For sharded work: makes an instrument's slot from its packed parts; null: a new instrument. */
-  readonly slot: ((id: string, parts: ReadonlyMap<string, Uint8Array> | null) => Slot) | null;
+  /** For sharded work. */
+  readonly slot: SlotMaker | null;
   /**
    * What the stage folded of an instrument that retention has taken from the input; null: the stage goes by
    * what is left of it.
@@ -49,15 +47,4 @@ export interface PartitionEnded {
   readonly crashed: (error: unknown) => void;
   /** It was told that another member has its partition, and has stopped. */
   readonly fenced: () => void;
-}
-
-/** What a router starts from. */
-export interface StartState {
-  readonly router: RestoredRouter;
-  /** Slots of the instruments that were stored; each is handed out once. */
-  readonly slots: Map<string, Slot>;
-  /** Older partitions that have not handed over yet: until they have, this one is not whole. */
-  readonly awaits: readonly number[];
-  /** Barriers that retention took before they were read, in order. */
-  readonly missed: readonly Barrier[];
 }

@@ -4,7 +4,8 @@
 import type { RouterMessage, RouterState } from '../actors/router-protocol.ts';
 import type { Member, TopicPartition } from './log/log.ts';
 import { missedBatch } from './missed-barriers.ts';
-import type { PartitionPlan, PartitionPorts, StartState } from './partition-plan.ts';
+import type { PartitionPlan, PartitionPorts } from './partition-plan.ts';
+import type { StartState } from './start-state.ts';
 
 export class PartitionReader {
   readonly #ports: Pick<PartitionPorts, 'clock' | 'log'>;

@@ -1,8 +1,10 @@
 // One assigned partition at work: the router actor and the effects it asks for. Every answer of the log, the
 // sink, the directory or the clock comes back as a message; nothing here decides.
 
+import { partsOfRun, runKeyOf } from '../actors/calendar.ts';
 import { handOver } from '../actors/hand-over.ts';
 import type { FoldReply } from '../actors/instrument.ts';
+import { isActive } from '../actors/quarantine.ts';
 import { routerBehaviour, routerFrom } from '../actors/router.ts';
 import type { RouterEffect, RouterMessage, RouterState } from '../actors/router-protocol.ts';
 import type { Work } from '../actors/router-work.ts';
@@ -12,10 +14,12 @@ import type { SlotOwner } from './directory.ts';
 import type { Address } from './host.ts';
 import type { Member, TopicPartition } from './log/log.ts';
 import { readParked } from './parking.ts';
-import type { PartitionEnded, PartitionPlan, PartitionPorts, StartState } from './partition-plan.ts';
+import type { PartitionEnded, PartitionPlan, PartitionPorts } from './partition-plan.ts';
 import { PartitionReader } from './partition-reader.ts';
 import { reportFold, reportMoved, reportRelease, reportRestored, reportStrayed } from './partition-report.ts';
+import type { Marks, Resting } from './resting.ts';
 import { type Standing, waitsFor } from './standing.ts';
+import type { StartState } from './start-state.ts';
 
 export class Partition implements SlotOwner {
   readonly #ports: PartitionPorts;
@@ -68,6 +72,9 @@ export class Partition implements SlotOwner {
       crashed: ended.crashed,
     });
     if (this.slotKey !== null) ports.directory.own(this.slotKey, this);
+    if (plan.slot?.timed !== true) return;
+    for (const [run, toMs] of restored.router.calendar)
+      ports.directory.index.told({ ...partsOfRun(run), toMs });
   }
 
   /** Belongs to this life of the router alone; null when its work has no slots. */
@@ -103,19 +110,6 @@ export class Partition implements SlotOwner {
     this.#address.tell({ kind: 'start' });
   }
 
-  /** Brings every stored instrument to life, `perTurn` at a time so that others get a turn. */
-  async revive(perTurn: number): Promise<void> {
-    const slotKey = this.slotKey;
-    if (slotKey === null) return;
-    let count = 0;
-    for (const id of this.#restored.router.instruments) {
-      if (this.#stop.signal.aborted) return;
-      this.#ports.directory.resident(id, slotKey);
-      count += 1;
-      if (count % perTurn === 0) await new Promise<void>((done) => this.#ports.clock.after(0, done));
-    }
-  }
-
   tell(message: RouterMessage): void {
     this.#address.tell(message);
   }
@@ -139,12 +133,19 @@ export class Partition implements SlotOwner {
     await this.#committing;
   }
 
-  slot(id: string): Slot {
-    const { slots } = this.#restored;
-    const slot = slots.get(id) ?? this.#plan.slot?.(id, null);
-    if (slot === undefined) throw new Error(`${this.path} has no slots`);
-    slots.delete(id);
-    return slot;
+  /** Instruments of it that need no actor yet. */
+  get resting(): Resting {
+    return this.#restored.resting;
+  }
+
+  get marks(): Marks {
+    return this.#restored.marks;
+  }
+
+  /** How far event time of the instrument's run has come here; null: not at all, or it is in quarantine. */
+  calendarMs(id: string): number | null {
+    if (isActive(this.#state.quarantines, id)) return null;
+    return this.#state.calendar.get(runKeyOf(id)) ?? null;
   }
 
   folded(reply: FoldReply): void {
@@ -233,6 +234,7 @@ export class Partition implements SlotOwner {
 
   #progress(work: Work): void {
     if (work.strayed > 0) reportStrayed(this.#ports, this.path, work);
+    if (this.#plan.slot?.timed === true) for (const news of work.news) this.#ports.directory.index.told(news);
     this.#plan.progress(work, (this.#ports.clock.nowMs() - this.#sinceMs) / 1_000);
   }
 

@@ -112,11 +112,12 @@ export class Pipeline {
     return this.#ports.log;
   }
 
-  /** Creates topics, joins the groups and restores their state. Returns topics that are not as configured. */
-  async start(): Promise<readonly string[]> {
+  /** Creates topics, joins the groups, restores their state; returns topics that are not as configured. */
+  async start(restoring: () => void = () => {}): Promise<readonly string[]> {
     const { partitions, retentionMs } = this.#settings;
     const specs = topicSpecs(this.#names, partitions, retentionMs);
     const { differing } = await this.#ports.log.bootstrap(specs);
+    restoring();
     await this.platform.start();
     return differing;
   }
@@ -211,9 +212,8 @@ export class Pipeline {
   async ledger(group: GroupName): Promise<ReadonlyMap<string, Ledger>> {
     const sum = new Map<string, Ledger>();
     for (const ledgers of (await this.#ledgers()).get(group)?.values() ?? []) {
-      for (const [market, each] of ledgers) {
+      for (const [market, each] of ledgers)
         sum.set(market, addLedgers(sum.get(market) ?? EMPTY_LEDGER, each));
-      }
     }
     return sum;
   }

@@ -37,18 +37,24 @@ export function quarantinedIn(group: GroupName, directory: Directory): number {
 
 /** Instrument actors by market. */
 export function actorsOf(directory: Directory): readonly Actors[] {
-  return directory.markets().map((market) => {
+  return directory.index.markets().map((market) => {
     const live = directory.shards(market).reduce((sum, each) => sum + each.children, 0);
-    return { market, live, quarantined: directory.quarantined(market).length };
+    const quarantined = directory.quarantined(market).length;
+    return { market, instruments: directory.index.count(market), live, quarantined };
   });
 }
 
 /** By market, over several threads. */
 export function sumActors(all: readonly Actors[]): readonly Actors[] {
   const found = new Map<string, Actors>();
-  for (const { market, live, quarantined } of all) {
-    const before = found.get(market) ?? { market, live: 0, quarantined: 0 };
-    found.set(market, { market, live: before.live + live, quarantined: before.quarantined + quarantined });
+  for (const { market, instruments, live, quarantined } of all) {
+    const before = found.get(market) ?? { instruments: 0, live: 0, quarantined: 0 };
+    found.set(market, {
+      market,
+      instruments: before.instruments + instruments,
+      live: before.live + live,
+      quarantined: before.quarantined + quarantined,
+    });
   }
   return [...found.values()];
 }

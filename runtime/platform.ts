@@ -32,7 +32,7 @@ import {
   type ServiceSpec,
   TOPIC,
 } from './services.ts';
-import type { MakeSlot } from './slot-maker.ts';
+import type { SlotMaker } from './slot-maker.ts';
 import { StartCounter } from './start-counter.ts';
 import type { RecordEvent, ServiceName, StageName } from './views.ts';
 
@@ -60,11 +60,11 @@ type Deferred = (batch: Batch, nowMs: number) => Promise<DirectResult>;
 
 export interface StageParts {
   readonly normalize: (batch: Batch, nowMs: number) => DirectResult;
-  readonly enrichment: MakeSlot;
-  readonly aggregation: MakeSlot;
+  readonly enrichment: SlotMaker;
+  readonly aggregation: SlotMaker;
   /** For aggregation, a function of its set of ticks: those of an instrument that left the log. */
   readonly past: NonNullable<PartitionPlan['past']>;
-  readonly dataQuality: MakeSlot;
+  readonly dataQuality: SlotMaker;
   /** The sink's work for a topic. */
   readonly project: (topic: string) => Deferred;
   readonly rebuild: Deferred;
@@ -85,6 +85,7 @@ export interface PlatformPorts {
 export class Platform {
   readonly directory: Directory;
   readonly groups = new Map<GroupName, Group>();
+  started = false;
   readonly #ports: PlatformPorts;
   readonly #policy: RuntimePolicy;
   readonly #stages: StageParts;
@@ -134,6 +135,7 @@ export class Platform {
   /** Joins every group, in the order of the pipeline; each is ready when its state is restored. */
   async start(): Promise<void> {
     for (const group of this.groups.values()) await group.join();
+    this.started = true;
   }
 
   /** The process leaves as a whole: no group takes over what another thread of it gives up. */
@@ -153,14 +155,14 @@ export class Platform {
 
   /** Lets a quarantined instrument go on, in every slot that parks for it. */
   release(instrument: string): 'released' | 'not_quarantined' | 'unknown' {
-    const resident = this.directory.find(instrument);
-    if (resident === undefined) return 'unknown';
-    if (resident.quarantined.size === 0) return 'not_quarantined';
+    if (!this.directory.index.has(instrument)) return 'unknown';
+    // One that rests is in no quarantine.
+    const quarantined = this.directory.find(instrument)?.quarantined ?? new Set();
+    if (quarantined.size === 0) return 'not_quarantined';
     for (const group of this.groups.values()) {
       for (const partition of group.partitions()) {
         const { slotKey } = partition;
-        if (slotKey !== null && resident.quarantined.has(slotKey))
-          partition.tell({ kind: 'release', instrument });
+        if (slotKey !== null && quarantined.has(slotKey)) partition.tell({ kind: 'release', instrument });
       }
     }
     return 'released';
@@ -224,9 +226,9 @@ export class Platform {
   #work(
     group: GroupName,
     of: TopicPartition,
-  ): { kind: WorkKind; slot: MakeSlot | null; deferred: Deferred | null } {
+  ): { kind: WorkKind; slot: SlotMaker | null; deferred: Deferred | null } {
     const stages = this.#stages;
-    const sharded = (slot: MakeSlot) => {
+    const sharded = (slot: SlotMaker) => {
       // Each life of a router has a key of its own: what an earlier one asked for reaches nobody.
       this.#assignments += 1;
       const slotKey = `${group}/${of.topic}/${of.partition}@${this.#assignments}`;

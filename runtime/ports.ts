@@ -45,8 +45,8 @@ export interface Ports {
   anyAddress(): string | null;
   /** From now on health tells of the log. */
   opened(log: OpenedLog): void;
-  /** Gives every port its full routes. */
-  ready(launched: Launched, events: EventLog): void;
+  /** Gives every port its full routes, while state is still being restored. */
+  restoring(launched: Launched, events: EventLog): void;
   stop(): Promise<void>;
 }
 
@@ -121,7 +121,7 @@ export async function openPorts(settings: PortsSettings): Promise<Ports> {
     opened(log) {
       now.opened = log;
     },
-    ready(running, events) {
+    restoring(running, events) {
       now.running = running;
       const inspection = inspectionOf(running, events, prepared.config.runtime.log.partitions);
       const connectors = viewOf(running, prepared);

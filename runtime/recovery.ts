@@ -1,4 +1,5 @@
-// Recovery: the slots that a partition starts with. An instrument whose stored state cannot be read is
+// Recovery: what a partition starts with. Each stored state is looked over; it stays packed when it is whole.
+// An instrument whose stored state cannot be read is
 // folded again from the input of its partition, up to the position that the state stood at, so that it goes
 // on as if nothing had happened; one event says so. What retention has taken of the input is read from
 // elsewhere where the stage is a function of its set of ticks; else the event says what is missing. Without
@@ -9,54 +10,79 @@ import { asOf, bornAt, type Layout, placed, versionOf } from '../actors/layout.t
 import { isActive } from '../actors/quarantine.ts';
 import type { RestoredRouter } from '../actors/router-protocol.ts';
 import { type Slot, unreadableSlot } from '../actors/slot.ts';
+import type { Glance } from '../actors/stage.ts';
 import type { TopicPartition } from './log/log.ts';
 import { LogFault } from './log/log-fault.ts';
+import type { PackedStore } from './packed-store.ts';
 import { readParked } from './parking.ts';
 import type { PartitionPlan, PartitionPorts } from './partition-plan.ts';
 import { Again, Refolding } from './refolding.ts';
-import type { PackedParts } from './restore.ts';
+import { type Marks, raise } from './resting.ts';
+import { glanceOf } from './slot-maker.ts';
 
+type RecoveredRouter = Omit<RestoredRouter, 'instruments'>;
 type Ports = Pick<PartitionPorts, 'log' | 'clock' | 'record'>;
 
-/** Slots made before others get a turn. */
-const PER_TURN = 200;
+/** States looked over before others get a turn. */
+const PER_TURN = 500;
 
-/** The slot of every stored instrument. Throws what the log throws. */
+export interface Recovered {
+  /** Of the instruments that were folded again, or cannot be. */
+  readonly slots: ReadonlyMap<string, Slot>;
+  /** Every instrument that is stored, with the event time at which something of it is due. */
+  readonly instruments: readonly (readonly [id: string, dueMs: number])[];
+  readonly marks: Marks;
+}
+
+/** Looks over every stored instrument. Throws what the log throws. */
 export async function recoverSlots(
   ports: Ports,
   plan: PartitionPlan,
   of: TopicPartition,
-  router: RestoredRouter,
-  parts: PackedParts,
-): Promise<Map<string, Slot>> {
+  router: RecoveredRouter,
+  store: PackedStore,
+): Promise<Recovered> {
+  const { slot: maker } = plan;
   const slots = new Map<string, Slot>();
-  if (plan.slot === null) return slots;
+  const instruments: (readonly [string, number])[] = [];
+  const marks: Marks = new Map();
+  if (maker === null) return { slots, instruments, marks };
+  const note = (id: string, { watermarkMs, dueMs }: Glance): void => {
+    instruments.push([id, dueMs]);
+    raise(marks, id, watermarkMs);
+  };
   const damaged: string[] = [];
-  for (const [id, packed] of parts) {
-    const slot = plan.slot(id, packed);
-    slots.set(id, slot);
-    if (slot.unusable !== null) damaged.push(id);
-    if (slots.size % PER_TURN === 0) await new Promise<void>((done) => ports.clock.after(0, done));
+  let seen = 0;
+  for (const id of store.ids()) {
+    seen += 1;
+    if (seen % PER_TURN === 0) await new Promise<void>((done) => ports.clock.after(0, done));
+    const parts = store.peek(id) ?? new Map();
+    try {
+      note(id, maker.glance(id, parts));
+    } catch {
+      damaged.push(id);
+    }
   }
   const recovery = new Recovery(ports, plan, of, router);
   for (const [id, { slot, decision }] of await recovery.run(damaged)) {
-    const found = slots.get(id);
-    const names = [...(parts.get(id)?.keys() ?? [])];
-    if (slot.unusable === null) slots.set(id, slot.replacing(names));
-    const cause = found?.unusable ?? '';
+    const parts = store.peek(id) ?? new Map();
+    const cause = maker.restore(id, parts).unusable ?? '';
+    const again = slot.unusable === null ? slot.replacing([...parts.keys()]) : slot;
+    slots.set(id, again);
+    note(id, glanceOf(again));
     const { service } = plan.settings;
     ports.record({ kind: 'defect', service, actor: id, cause, decision, budget_left: null });
   }
-  return slots;
+  return { slots, instruments, marks };
 }
 
 class Recovery {
   readonly #ports: Ports;
   readonly #plan: PartitionPlan;
   readonly #of: TopicPartition;
-  readonly #router: RestoredRouter;
+  readonly #router: RecoveredRouter;
 
-  constructor(ports: Ports, plan: PartitionPlan, of: TopicPartition, router: RestoredRouter) {
+  constructor(ports: Ports, plan: PartitionPlan, of: TopicPartition, router: RecoveredRouter) {
     this.#ports = ports;
     this.#plan = plan;
     this.#of = of;
@@ -113,7 +139,7 @@ class Recovery {
   }
 
   async #begin(id: string, gone: string): Promise<Again> {
-    const fresh = this.#plan.slot?.(id, null) ?? unreadableSlot('no', 'it has no slots');
+    const fresh = this.#plan.slot?.fresh(id) ?? unreadableSlot('no', 'it has no slots');
     const again = new Again(id, fresh, isActive(this.#router.quarantines, id), await this.#parkedFrom(id));
     const end = await this.#ports.log.end(this.#of);
     const { position } = this.#router;

@@ -64,7 +64,7 @@ export class Again {
   ): void {
     if (this.slot.unusable !== null) return;
     const plain = { kind: 'fold', slotKey: '', seq: 0, renewed: false } as const;
-    const message = { ...plain, source, records, advanceToMs, nowMs };
+    const message = { ...plain, source, records, owedMs: null, advanceToMs, nowMs };
     const { slot } = foldShare(this.slot, message, { quarantine: ENDLESS, outputBytesMax });
     this.slot = slot.noting(NO_RESTARTS);
     this.folded += records.length;

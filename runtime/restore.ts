@@ -2,7 +2,7 @@
 // at once; instrument parts stay packed until the actor is first needed.
 
 import { storedRunKey } from '../actors/calendar.ts';
-import { Defect, present } from '../actors/domain/invariant.ts';
+import { Defect, invariant, present } from '../actors/domain/invariant.ts';
 import { unsealJson } from '../actors/domain/sealed.ts';
 import {
   awaited,
@@ -18,13 +18,13 @@ import { type Quarantine, quarantinedId } from '../actors/quarantine.ts';
 import type { RestoredRouter } from '../actors/router-protocol.ts';
 import { LEDGER_KEY, POSITION_KEY } from '../actors/router-work.ts';
 import type { Member, TopicPartition } from './log/log.ts';
-
-/** Packed parts of each instrument of a partition, by part name. */
-export type PackedParts = Map<string, Map<string, Uint8Array>>;
+import { PackedStore } from './packed-store.ts';
 
 export interface Restored {
-  readonly router: RestoredRouter;
-  readonly parts: PackedParts;
+  readonly router: Omit<RestoredRouter, 'instruments'>;
+  readonly store: PackedStore;
+  /** The position that stands with the state; null: nothing is stored. */
+  readonly stored: number | null;
   /** Older partitions that have not handed over yet: until they have, this one is not whole. */
   readonly awaits: readonly number[];
 }
@@ -39,7 +39,8 @@ export async function restorePartition(
   of: TopicPartition,
   layout: Layout | null,
 ): Promise<Restored> {
-  const parts: PackedParts = new Map();
+  const store = new PackedStore();
+  const instruments = new Gathering(store);
   const calendar = new Map<string, number>();
   const quarantines = new Map<string, Quarantine>();
   let ledgers: Ledgers = new Map();
@@ -47,7 +48,7 @@ export async function restorePartition(
   let stored: number | null = null;
   let own: Layout | null = null;
   for await (const [key, value] of member.state(of)) {
-    if (key.startsWith('i:')) keepPart(parts, key, value);
+    if (key.startsWith('i:')) instruments.add(key, value);
     else if (key === LEDGER_KEY) ledgers = readLedgers(value);
     else if (key === POSITION_KEY) stored = Number(unsealJson(value, [1]));
     else if (key === LAYOUT_STATE) own = storedLayout(value);
@@ -60,6 +61,7 @@ export async function restorePartition(
       else if (id !== null) quarantines.set(id, readQuarantine(value));
     }
   }
+  instruments.end();
   const position = stored ?? (await member.committed(of));
   const router = {
     position,
@@ -67,17 +69,35 @@ export async function restorePartition(
     quarantines,
     calendar: latestCalendar(calendar, marks),
     layout: own ?? marks[0]?.layout ?? null,
-    instruments: [...parts.keys()],
   };
-  return { router, parts, awaits: layout === null ? [] : awaited(layout, of.partition, marks) };
+  return { router, store, stored, awaits: layout === null ? [] : awaited(layout, of.partition, marks) };
 }
 
-function keepPart(parts: PackedParts, key: string, value: Uint8Array): void {
-  const cut = key.indexOf('\u0000');
-  const id = key.slice(2, cut);
-  const found = parts.get(id);
-  if (found === undefined) parts.set(id, new Map([[key.slice(cut + 1), value]]));
-  else found.set(key.slice(cut + 1), value);
+/** Puts together the parts of an instrument, which stand one behind the other in the order of their keys. */
+class Gathering {
+  readonly #store: PackedStore;
+  #id = '';
+  #parts: [part: string, bytes: Uint8Array][] = [];
+
+  constructor(store: PackedStore) {
+    this.#store = store;
+  }
+
+  add(key: string, value: Uint8Array): void {
+    const cut = key.indexOf('\u0000');
+    const id = key.slice(2, cut);
+    if (id !== this.#id) {
+      this.end();
+      invariant(!this.#store.has(id), `the parts of ${id} are stored together`);
+      this.#id = id;
+    }
+    this.#parts.push([key.slice(cut + 1), value]);
+  }
+
+  end(): void {
+    if (this.#parts.length > 0) this.#store.put(this.#id, this.#parts);
+    this.#parts = [];
+  }
 }
 
 function readLedgers(value: Uint8Array): Ledgers {

@@ -8,11 +8,13 @@ import type { Database } from './database.ts';
 import type { AnswerCache } from './http/answer-cache.ts';
 import type { Connectors } from './live/connectors.ts';
 import type { OpenedLog } from './open-log.ts';
+import { inWords, REMEDY } from './overtaken.ts';
 import type { Pipeline } from './pipeline.ts';
 import { quarantinedIn, stuckIn } from './platform-report.ts';
 import { type GroupName, SERVICES, type ServiceSpec } from './services.ts';
+import { restoringIn, staleOf } from './staleness.ts';
 import type { Scrape, Telemetry } from './telemetry.ts';
-import type { DependencyView, HealthView, ServiceView, StageName } from './views.ts';
+import type { DependencyView, HealthView, ServiceView, StageName, Stale } from './views.ts';
 import type { Workers } from './workers/workers.ts';
 
 export interface Running {
@@ -40,6 +42,7 @@ export interface ServiceParts {
 
 const QUALITY_MS = 15_000;
 const DAY_MS = 86_400_000;
+const GAPS_TOLD = 3;
 const MARKETS_MAX = 100;
 /** Only means are asked for; they know no thresholds. */
 const ANY = { critical: 0, warning: 0, good: 0 };
@@ -99,7 +102,10 @@ export function serviceView(name: StageName, parts: ServiceParts): ServiceView {
       if (pipeline === undefined) return [];
       return (await Promise.all(groups.map((group) => pipeline.log.lag(group)))).flat();
     },
-    ledger: async () => (await parts.running()?.pipeline.ledger(spec.group)) ?? new Map(),
+    async ledger() {
+      const pipeline = parts.running()?.pipeline;
+      return pipeline?.platform.started === true ? await pipeline.ledger(spec.group) : new Map();
+    },
     async metrics() {
       const running = parts.running();
       return parts.telemetry.text({
@@ -156,6 +162,8 @@ async function health(
   if (stuck !== null) return view('unhealthy', stuck);
   if (clickhouse?.status === 'down') return view('degraded', `reports cannot be read: ${clickhouse.cause}`);
   if (redis?.status === 'down') return view('degraded', redis.cause);
+  const gaps = gapsOf(groups, running);
+  if (gaps.length > 0) return view('degraded', `${gaps.join('; ')}: ${REMEDY}`);
   const quarantined = quarantinedBy(spec.group, running);
   if (quarantined > 0) return view('degraded', `${quarantined} instruments are in quarantine: GET /actors`);
   const fed = spec.name === 'normalization' ? trouble(operators(running.connectors, parts.nowMs())) : null;
@@ -200,6 +208,20 @@ function stuckPartition(names: readonly GroupName[], { pipeline, workers }: Runn
     if (why !== null) return why;
   }
   return workers.reports(names).find(({ stuck }) => stuck !== null)?.stuck ?? null;
+}
+
+/** What retention took before the service has read it; told until the process ends. */
+function gapsOf(names: readonly GroupName[], { pipeline, workers }: Running): readonly string[] {
+  const here = names.flatMap((name) => pipeline.platform.groups.get(name)?.gaps.all.map(inWords) ?? []);
+  const all = [...here, ...workers.reports(names).flatMap(({ gaps }) => gaps)];
+  const more = all.length - GAPS_TOLD;
+  return more <= 0 ? all : [...all.slice(0, GAPS_TOLD), `and of ${more} more`];
+}
+
+/** What answers depend on that these groups still have to restore, here and in workers; null: nothing. */
+export function staleBy(names: readonly GroupName[], { pipeline, workers }: Running): Stale | null {
+  const there = workers.reports(names).flatMap(({ restoring }) => restoring ?? []);
+  return staleOf([...restoringIn(pipeline.platform.groups, names), ...there]);
 }
 
 function quarantinedBy(group: GroupName, { pipeline, workers }: Running): number {

@@ -1,19 +1,35 @@
 // How an instrument's slot is made from what is stored of it.
 
 import { type Slot, slotOf, unreadableSlot } from '../actors/slot.ts';
-import type { Stage } from '../actors/stage.ts';
+import type { Glance, Stage } from '../actors/stage.ts';
 
-export type MakeSlot = (id: string, parts: ReadonlyMap<string, Uint8Array> | null) => Slot;
+export interface SlotMaker {
+  /** Of a new instrument. */
+  fresh(id: string): Slot;
+  /** Parts that cannot be read give an unusable slot. */
+  restore(id: string, parts: ReadonlyMap<string, Uint8Array>): Slot;
+  /** What is known of stored parts before the slot is made; throws when they are damaged. */
+  glance(id: string, parts: ReadonlyMap<string, Uint8Array>): Glance;
+  /** Its slots have watermarks. */
+  readonly timed: boolean;
+}
 
-/** A slot maker for a stage; parts that cannot be read give an unusable slot (see recovery.ts). */
-export function slotMaker<State>(stage: Stage<State>): MakeSlot {
-  return (id, parts) => {
-    if (parts === null) return slotOf(stage, stage.initial(id));
-    try {
-      return slotOf(stage, stage.restore(id, parts));
-    } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
-      return unreadableSlot(stage.name, cause);
-    }
+export function slotMaker<State>(stage: Stage<State>): SlotMaker {
+  return {
+    fresh: (id) => slotOf(stage, stage.initial(id)),
+    restore(id, parts) {
+      try {
+        return slotOf(stage, stage.restore(id, parts));
+      } catch (error) {
+        const cause = error instanceof Error ? error.message : String(error);
+        return unreadableSlot(stage.name, cause);
+      }
+    },
+    glance: (id, parts) => stage.glance?.(id, parts) ?? glanceOf(slotOf(stage, stage.restore(id, parts))),
+    timed: stage.watermarkMs !== undefined,
   };
+}
+
+export function glanceOf(slot: Slot): Glance {
+  return { watermarkMs: slot.watermarkMs(), dueMs: slot.dueMs() };
 }

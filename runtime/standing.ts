@@ -10,6 +10,14 @@ export interface Standing {
   readonly sinceMs: number;
 }
 
+/** A partition that a layout adds and that is not whole yet. */
+export interface Hold {
+  readonly cause: string;
+  readonly sinceMs: number;
+  /** Of the look that comes next. */
+  readonly cancel: () => void;
+}
+
 /** `reading`: what its read waits for. */
 export function waitsFor({ phase, work, held, attempt, draining }: RouterState, reading: string): string {
   switch (phase) {

@@ -1,15 +1,33 @@
 // What a router starts from, read once: the stored state of its partition, instruments that had to be folded
 // again, and the barriers that retention took. A log that fails is asked again, for as long as it is wanted.
 
-import type { Layout } from '../actors/layout.ts';
+import type { Barrier, Layout } from '../actors/layout.ts';
 import type { RestoredRouter } from '../actors/router-protocol.ts';
 import { backoffMs } from '../actors/supervision.ts';
 import type { Log, Member, TopicPartition } from './log/log.ts';
 import { LogFault } from './log/log-fault.ts';
 import { missedBarriers } from './missed-barriers.ts';
-import type { PartitionPlan, PartitionPorts, StartState } from './partition-plan.ts';
+import { type Gap, overtaken } from './overtaken.ts';
+import type { PartitionPlan, PartitionPorts } from './partition-plan.ts';
 import { recoverSlots } from './recovery.ts';
+import { type Marks, Resting } from './resting.ts';
 import { restorePartition } from './restore.ts';
+
+export interface StartState {
+  readonly router: RestoredRouter;
+  /** The instruments that were stored; each waits here until it is needed. */
+  readonly resting: Resting;
+  readonly marks: Marks;
+  /** Barriers that retention took before they were read, in order. */
+  readonly missed: readonly Barrier[];
+  /** Records that it took; null: none. */
+  readonly gap: Gap | null;
+}
+
+/** Older partitions that have not handed over yet: until they have, this one is not whole. */
+export interface Awaiting {
+  readonly awaits: readonly number[];
+}
 
 export interface Wish {
   /** The newest assignment gives it to us. */
@@ -27,7 +45,7 @@ export async function takenOver(
   of: TopicPartition,
   plan: PartitionPlan,
   { owned, wanted, note }: Wish,
-): Promise<StartState | null> {
+): Promise<StartState | Awaiting | null> {
   const { clock, retries } = ports;
   const place = `${of.topic}/${of.partition}`;
   for (let attempt = 0; ; attempt += 1) {
@@ -55,20 +73,23 @@ async function startState(
   of: TopicPartition,
   plan: PartitionPlan,
   note: Wish['note'],
-): Promise<StartState> {
+): Promise<StartState | Awaiting> {
   const { log } = ports;
   const layout = await log.layout(of.topic);
   if (layout !== null && layout.steps.length > 0) await widenParking(log, of, plan);
-  const { router, parts, awaits } = await restorePartition(member, of, layout);
-  if (awaits.length > 0) return { router, slots: new Map(), awaits, missed: [] };
-  const slots = await recoverSlots(ports, plan, of, router, parts);
-  return { router, slots, awaits, missed: await missedOf(log, of, router, layout, note) };
+  const { router, store, stored, awaits } = await restorePartition(member, of, layout);
+  if (awaits.length > 0) return { awaits };
+  const { slots, instruments, marks } = await recoverSlots(ports, plan, of, router, store);
+  const missed = await missedOf(log, of, router, layout, note);
+  const gap = await overtaken(log, member, of, stored);
+  const resting = new Resting(plan.slot, store, slots);
+  return { router: { ...router, instruments }, resting, marks, missed, gap };
 }
 
 async function missedOf(
   log: Log,
   of: TopicPartition,
-  { position, layout: own }: RestoredRouter,
+  { position, layout: own }: Pick<RestoredRouter, 'position' | 'layout'>,
   layout: Layout | null,
   note: Wish['note'],
 ): Promise<StartState['missed']> {

@@ -167,6 +167,7 @@ export class Telemetry {
 /** Actors of a market, as of now. */
 export interface Actors {
   readonly market: string;
+  readonly instruments: number;
   readonly live: number;
   readonly quarantined: number;
 }

@@ -60,6 +60,19 @@ export interface ServiceView {
   metrics(): Promise<string>;
 }
 
+/** Part of the state that an answer depends on is still being restored. */
+export interface Stale {
+  /** ISO 8601, UTC. */
+  readonly since: string;
+  readonly groups: readonly {
+    readonly group: string;
+    readonly restored: number;
+    /** 0: not known yet. */
+    readonly partitions: number;
+  }[];
+  readonly message: string;
+}
+
 export interface TreeNode {
   readonly path: string;
   /** Where it lives, when there are several workers or processes. */
@@ -67,8 +80,12 @@ export interface TreeNode {
   readonly kind: 'root' | 'service' | 'router' | 'market' | 'shard' | 'connector' | 'feed' | 'sink';
   readonly state: string;
   readonly children: number;
-  /** Instruments that live below it, and how many of them are in quarantine; absent where there are none. */
+  /**
+   * Instruments below it, how many of them have an actor (the others rest until one is needed), and how many
+   * are in quarantine; absent where there are none.
+   */
   readonly instruments?: number;
+  readonly live?: number;
   readonly quarantined?: number;
   /** Restarts left before it escalates. */
   readonly budget_left: number | null;
@@ -78,6 +95,8 @@ export interface TreeNode {
   /** Of a router whose partition has a lag and does not move. */
   readonly stands_still?: boolean;
   readonly nodes: readonly TreeNode[];
+  /** Of the root, while it holds. */
+  readonly stale?: Stale;
 }
 
 export interface MarketView {
@@ -92,17 +111,23 @@ export interface MarketView {
   readonly rows: readonly InstrumentSummary[];
   /** Id to pass as `after` for the next page; null on the last. */
   readonly next: string | null;
+  readonly stale?: Stale;
 }
 
 export interface InstrumentSummary {
   readonly instrument_id: string;
-  readonly shard: string;
+  /** Null while it rests: it is stored, and gets an actor when a record or its calendar needs one. */
+  readonly shard: string | null;
+  /** `running`, `resting`, `quarantined`. */
   readonly state: string;
   readonly watermark: string | null;
   readonly restarts: number;
 }
 
-export type InstrumentView = Readonly<Record<string, unknown>> & { readonly instrument_id: string };
+export type InstrumentView = Readonly<Record<string, unknown>> & {
+  readonly instrument_id: string;
+  readonly stale?: Stale;
+};
 
 export type Released = 'released' | 'not_quarantined' | 'unknown';
 

@@ -2,12 +2,14 @@
 // same time and has as long; who does not answer is named, and the others' answer is given.
 
 import { nearestIds } from './inspection.ts';
+import { staler } from './staleness.ts';
 import type {
   ActorsPlace,
   ActorsView,
   InstrumentView,
   MarketView,
   Released,
+  Stale,
   TreeNode,
   Whole,
 } from './views.ts';
@@ -118,7 +120,7 @@ function mergeNodes(a: TreeNode, b: TreeNode): TreeNode {
     if (same === undefined) nodes.push(node);
     else nodes[at] = mergeNodes(same, node);
   }
-  const sum = (of: 'instruments' | 'quarantined') =>
+  const sum = (of: 'instruments' | 'live' | 'quarantined') =>
     a[of] === undefined && b[of] === undefined ? {} : { [of]: (a[of] ?? 0) + (b[of] ?? 0) };
   const budgets = [a.budget_left, b.budget_left].filter((each) => each !== null);
   return {
@@ -127,7 +129,9 @@ function mergeNodes(a: TreeNode, b: TreeNode): TreeNode {
     children: nodes.length === 0 ? a.children + b.children : nodes.length,
     budget_left: budgets.length === 0 ? null : Math.min(...budgets),
     ...sum('instruments'),
+    ...sum('live'),
     ...sum('quarantined'),
+    ...merged(a.stale, b.stale),
     nodes,
   };
 }
@@ -153,7 +157,13 @@ function mergeMarkets(found: readonly (MarketView | null)[], limit: number): Mar
     ticks_per_second: views.reduce((sum, each) => sum + each.ticks_per_second, 0),
     rows: page,
     next: more ? (page.at(-1)?.instrument_id ?? null) : null,
+    ...views.reduce<{ readonly stale?: Stale }>((all, { stale }) => merged(all.stale, stale), {}),
   };
+}
+
+function merged(a: Stale | undefined, b: Stale | undefined): { readonly stale?: Stale } {
+  const stale = staler(a, b);
+  return stale === undefined ? {} : { stale };
 }
 
 /** A lag is the whole group's, whoever is asked; an instant is a text that sorts. */
@@ -170,7 +180,8 @@ function greatest<V extends string | number>(all: readonly Readonly<Record<strin
 function mergeInstruments(found: readonly (readonly InstrumentView[])[]): readonly InstrumentView[] {
   const byId = new Map<string, InstrumentView>();
   for (const view of found.flat()) {
-    byId.set(view.instrument_id, { ...byId.get(view.instrument_id), ...view });
+    const before = byId.get(view.instrument_id);
+    byId.set(view.instrument_id, { ...before, ...view, ...merged(before?.stale, view.stale) });
   }
   return [...byId.values()].sort((a, b) => (a.instrument_id < b.instrument_id ? -1 : 1));
 }

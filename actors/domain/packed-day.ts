@@ -64,6 +64,11 @@ export function unpackDay(bytes: Uint8Array): Observation[] {
   return out;
 }
 
+/** Whether they are bytes that packDay wrote, told without reading them; throws a Defect when not. */
+export function checkDay(bytes: Uint8Array): void {
+  unseal(bytes, [LEAN, WRITTEN]);
+}
+
 function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, '0');
 }

@@ -1,7 +1,7 @@
 // Looking inside: the actor tree, a market, an instrument; the dead letters.
 
 import { createRoute, z } from '@hono/zod-openapi';
-import type { ActorsView, DeadLettersView, EventsView } from '../views.ts';
+import type { ActorsView, DeadLettersView, EventsView, Stale, TreeNode } from '../views.ts';
 import { type App, json, numberParameter, PROBLEM, textParameter } from './app.ts';
 import { eventRoutes } from './event-routes.ts';
 
@@ -27,6 +27,11 @@ const scope = z.enum(['service', 'process']).default('service');
 const market = z.string().min(1).max(40);
 const instrument = z.string().min(1).max(200);
 
+const STALE = `While state is being restored (at a start, or when partitions move here) the answer has
+\`stale\`: since when, and how many partitions each group has restored of how many (0: not known yet). What is
+not read yet is missing, or older than the log. An instrument is \`resting\` while it is stored and needs no
+actor.`;
+
 const RELEASE = `For an operator, when the cause of the defects is gone: GET /events?kind=quarantine tells it,
 GET /dead-letters?reason=defect shows the records. 202 means that the release has begun; it is over with the
 event of kind \`release\`. The instrument starts with its whole budget of defects; more of them than that and
@@ -39,6 +44,7 @@ function actorRoutes(app: App, actorsOf: ActorsOf): void {
       method: 'get',
       path: '/actors',
       summary: 'The tree of supervisors with states, counts and budgets',
+      description: STALE,
       request: { query: z.object({ scope }) },
       responses: { 200: json('The tree') },
     }),
@@ -47,7 +53,8 @@ function actorRoutes(app: App, actorsOf: ActorsOf): void {
       const { of: tree, missing } = await actors.tree();
       const names = tree.nodes.find(({ path }) => path === 'markets')?.nodes ?? [];
       const markets = names.map(({ path }) => `/actors/${path.slice(path.indexOf('/') + 1)}`);
-      return context.json({ tree, markets, ...partial(missing) }, 200);
+      const also = { ...staleIn(tree), ...partial(missing) };
+      return context.json({ tree, markets, ...also }, 200);
     },
   );
   app.openapi(
@@ -55,6 +62,7 @@ function actorRoutes(app: App, actorsOf: ActorsOf): void {
       method: 'get',
       path: '/actors/{market}',
       summary: 'A market: its instruments by page, watermark, lag, rate, who is quarantined',
+      description: STALE,
       request: {
         params: z.object({ market }),
         query: z.object({ limit: numberParameter(1, 1_000, 100), after: textParameter, scope }),
@@ -69,7 +77,8 @@ function actorRoutes(app: App, actorsOf: ActorsOf): void {
       if (view !== null) return context.json({ ...view, ...partial(missing) }, 200);
       const { of: markets } = await actors.markets();
       const message = `no market '${name}' has instruments here`;
-      return context.json({ error: 'unknown_market', message, markets, ...partial(missing) }, 404);
+      const also = { ...(await staleness(actors)), ...partial(missing) };
+      return context.json({ error: 'unknown_market', message, markets, ...also }, 404);
     },
   );
   instrumentRoute(app, actorsOf);
@@ -82,6 +91,7 @@ function instrumentRoute(app: App, actorsOf: ActorsOf): void {
       method: 'get',
       path: '/actors/{market}/{instrument}',
       summary: 'An instrument (RTPD:TH_SP15_GEN-APND), or a location with all its runs',
+      description: STALE,
       request: { params: z.object({ market, instrument }), query: z.object({ scope }) },
       responses: { 200: json('The instrument, or a list of its runs'), 404: PROBLEM },
     }),
@@ -132,14 +142,24 @@ function partial(missing: readonly string[]): { partial?: { missing: readonly st
   return { partial: { missing, message } };
 }
 
+function staleIn({ stale }: TreeNode): { readonly stale?: Stale } {
+  return stale === undefined ? {} : { stale };
+}
+
+/** Who is not found may only not be restored yet. */
+async function staleness(actors: ActorsView): Promise<{ readonly stale?: Stale }> {
+  return staleIn((await actors.tree()).of);
+}
+
 async function unknownInstrument(actors: ActorsView, ofMarket: string, name: string) {
-  const { of: near } = await actors.near(ofMarket, name);
+  const [{ of: near }, stale] = await Promise.all([actors.near(ofMarket, name), staleness(actors)]);
   const message = near.length === 0 ? 'nothing like it is known here' : 'did you mean one of these?';
   const links = near.map((id) => `/actors/${id.replace(':', '/')}`);
   return {
     error: 'unknown_instrument',
     message: `no instrument '${ofMarket}:${name}': ${message}`,
     near: links,
+    ...stale,
   };
 }
 

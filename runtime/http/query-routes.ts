@@ -5,6 +5,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { QueryKind, Stats } from '../../sinks/queries.ts';
 import { cursorFits, type Extent, type GoldPage, type GoldQuery } from '../../sinks/queries.ts';
+import type { Stale } from '../views.ts';
 import type { AnswerCache } from './answer-cache.ts';
 import { type App, dayParameter, json, numberParameter, PROBLEM, packCursor, unpackCursor } from './app.ts';
 
@@ -12,6 +13,8 @@ export interface QueryPorts {
   readonly rows: (query: GoldQuery) => Promise<GoldPage>;
   readonly stats: (extent: Extent) => Promise<Stats>;
   readonly cache: AnswerCache;
+  /** What answers depend on that is still being restored; null: nothing. */
+  readonly stale: () => Stale | null;
   readonly limits: Readonly<Record<QueryKind, number>>;
 }
 
@@ -41,6 +44,10 @@ const shared = (limit: number) => ({
 
 type AskedExtent = z.output<z.ZodObject<typeof extent>>;
 type Asked = z.output<z.ZodObject<ReturnType<typeof shared>>>;
+const STALE = `While state is being restored the answer has \`stale\`: since when, and how far each group has
+come. The rows stand in ClickHouse: those that follow from what is not read yet are missing, or of an earlier
+revision.`;
+
 /** What this kind of query asks for besides, and how the answer calls it. */
 type More = Readonly<Record<string, string | number | null>>;
 
@@ -50,6 +57,7 @@ export function queryRoutes(app: App, ports: QueryPorts): void {
       method: 'get',
       path: `/query/${kind}`,
       summary,
+      description: STALE,
       request: { query: z.strictObject({ ...shared(ports.limits[kind]), ...more }) },
       responses: { 200: json('Rows in the order of their key'), 422: PROBLEM },
     });
@@ -127,9 +135,16 @@ async function answer(ports: QueryPorts, query: GoldQuery, asked: Asked, more: M
     ...more,
     next: page.next === null ? null : packCursor(page.next),
     cached,
+    ...staleNow(ports),
     timestamp: new Date().toISOString(),
   };
   return { status: 200, body };
+}
+
+/** Beside an answer, never kept with it. */
+function staleNow({ stale }: QueryPorts): { readonly stale?: Stale } {
+  const found = stale();
+  return found === null ? {} : { stale: found };
 }
 
 function checkDays({ startDate, endDate }: Extent): Answer | null {
@@ -160,7 +175,8 @@ function statsRoute(app: App, ports: QueryPorts): void {
       const asked = extentOf(context.req.valid('query'));
       const problem = checkDays(asked);
       if (problem !== null) return context.json(problem.body, problem.status);
-      return context.json({ stats: await ports.stats(asked), timestamp: new Date().toISOString() }, 200);
+      const found = await ports.stats(asked);
+      return context.json({ stats: found, ...staleNow(ports), timestamp: new Date().toISOString() }, 200);
     },
   );
 }

@@ -1,5 +1,6 @@
 // The application of one service: what every service answers, what all can look at, and what is its own.
 
+import type { Context } from 'hono';
 import {
   anomalies,
   anomalyCounts,
@@ -8,7 +9,7 @@ import {
 } from '../../sinks/quality-queries.ts';
 import type { QueryKind } from '../../sinks/queries.ts';
 import { goldRows, stats } from '../../sinks/queries.ts';
-import type { Running } from '../service-views.ts';
+import { type Running, staleBy } from '../service-views.ts';
 import type { ConnectorsView, ServiceView } from '../views.ts';
 import { type App, type AppSettings, newApp } from './app.ts';
 import { backfillRoutes } from './backfill-routes.ts';
@@ -20,16 +21,24 @@ import { type InspectionViews, inspectionRoutes } from './inspection-routes.ts';
 import { qualityRoutes } from './quality-routes.ts';
 import { queryRoutes } from './query-routes.ts';
 
+/** Groups that bring rows to where queries read them. */
+const ANSWERING = ['enrichment-service', 'aggregation-service', 'projection-service'] as const;
+
 /** While the pipeline is being built: health, info and metrics only. */
 export function startingApp(settings: AppSettings, service: ServiceView, version: string): App {
   const app = newApp(settings);
   baseRoutes(app, service, version);
-  app.notFound((context) => {
-    const message = 'the service is starting: ask again in a second';
-    return context.json({ error: 'starting', message }, 503, { 'retry-after': '1' });
-  });
+  app.notFound(starting);
   return app;
 }
+
+function starting(context: Context) {
+  const message = 'the service is starting: ask again in a second';
+  return context.json({ error: 'starting', message }, 503, { 'retry-after': '1' });
+}
+
+/** Nothing is fed before the state behind it is there. */
+const FEEDING = ['/connectors', '/connectors/*', '/backfill', '/backfill/*', '/completeness'];
 
 export interface ServiceAppParts {
   readonly settings: AppSettings;
@@ -49,6 +58,12 @@ export function serviceApp(parts: ServiceAppParts): App {
   const app = newApp(parts.settings);
   baseRoutes(app, service, parts.version);
   inspectionRoutes(app, parts.inspection);
+  for (const path of FEEDING) {
+    app.use(path, async (context, next) => {
+      if (!running.pipeline.platform.started) return starting(context);
+      await next();
+    });
+  }
   elsewhereRoutes(app, parts.connectors);
   connectorRoutes(app, parts.connectors);
   backfillRoutes(app, parts.connectors);
@@ -58,6 +73,7 @@ export function serviceApp(parts: ServiceAppParts): App {
       stats: (extent) => stats(clickhouse, extent),
       cache: running.cache,
       limits: parts.limits,
+      stale: () => staleBy(ANSWERING, running),
     });
     cacheRoutes(app, running.cache);
   }

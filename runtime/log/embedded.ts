@@ -149,6 +149,10 @@ class EmbeddedLog implements Log {
     return this.#store.end(this.#tp(of));
   }
 
+  async start(of: TopicPartition): Promise<number> {
+    return this.#store.firstOffset(this.#tp(of));
+  }
+
   appended(topics: readonly string[], signal: AbortSignal): Promise<void> {
     if (signal.aborted || this.#closed) return Promise.resolve();
     return this.#waiters.wait(topics, signal);

@@ -2,7 +2,7 @@
 // answer a commit a moment before they show it.
 
 import type { KafkaCluster } from './kafka-cluster.ts';
-import { fetchPartition, offsetAtTime, stableEnd } from './kafka-fetch.ts';
+import { fetchPartition, firstOffset, offsetAtTime, stableEnd } from './kafka-fetch.ts';
 import { batchOver } from './kafka-records.ts';
 import type { Batch, TopicPartition } from './log.ts';
 
@@ -51,6 +51,10 @@ export class Reads {
       else if (decoded.nextOffset > at) at = decoded.nextOffset;
       else return null;
     }
+  }
+
+  start(of: TopicPartition): Promise<number> {
+    return firstOffset(this.#cluster, of);
   }
 
   async end(of: TopicPartition): Promise<number> {

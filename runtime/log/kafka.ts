@@ -158,8 +158,7 @@ class KafkaLog implements Log {
 
   async topics(): Promise<readonly TopicSpec[]> {
     const names = await this.#cluster.use('names of topics', () => this.#cluster.topics());
-    const specs = await describeTopics(this.#cluster, names);
-    return specs.sort((a, b) => (a.name < b.name ? -1 : 1));
+    return (await describeTopics(this.#cluster, names)).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   join(group: string, topics: readonly string[], worker?: string): Promise<Member> {
@@ -170,7 +169,7 @@ class KafkaLog implements Log {
     const counts = await Promise.all(topics.map((topic) => this.#partitions(topic)));
     const changelog = { ...COMPACTED, name: changelogTopic(group), partitions: Math.max(1, ...counts) };
     await createTopics(this.#cluster, [changelog], this.#options.topics);
-    const { connection, nowMs } = this.#options;
+    const { connection } = this.#options;
     const worker = of === undefined ? this.#options.worker : `${this.#options.worker}/${of}`;
     const others = [...this.#members.values()].filter((each) => each.group === group).length;
     const member = new KafkaMember(new KafkaCluster(connection), new KafkaCluster(connection), {
@@ -178,7 +177,7 @@ class KafkaLog implements Log {
       group,
       topics,
       worker: others === 0 ? worker : `${worker}#${others + 1}`,
-      startedMs: nowMs(),
+      startedMs: this.#options.nowMs(),
       url: this.#options.urlOf(group),
       transactions: this.#transactions(),
       outputs: this.#outputs,
@@ -233,6 +232,10 @@ class KafkaLog implements Log {
     }, ASKED_MS_MAX);
   }
 
+  start(of: TopicPartition): Promise<number> {
+    return this.#patiently(() => this.#reads.start(of), ASKED_MS_MAX);
+  }
+
   appended(topics: readonly string[], signal: AbortSignal): Promise<void> {
     return this.#watch.appended(topics, signal);
   }
@@ -250,10 +253,8 @@ class KafkaLog implements Log {
       () => null,
       (error: unknown) => (error instanceof Error ? error.message : String(error)),
     );
-    const late = Bun.sleep(HEALTH_MS_MAX).then(
-      () => `Kafka at ${this.#watched.target}: no answer within ${HEALTH_MS_MAX} ms`,
-    );
-    return Promise.race([answer, late]);
+    const late = `Kafka at ${this.#watched.target}: no answer within ${HEALTH_MS_MAX} ms`;
+    return Promise.race([answer, Bun.sleep(HEALTH_MS_MAX).then(() => late)]);
   }
 
   async close(): Promise<void> {
@@ -262,9 +263,7 @@ class KafkaLog implements Log {
     this.#watch.close();
     await this.#growth.close();
     await Promise.all([...this.#members.keys()].map((member) => member.leave()));
-    this.#cluster.close();
-    this.#watched.close();
-    this.#asked.close();
+    for (const each of [this.#cluster, this.#watched, this.#asked]) each.close();
   }
 
   #transactions(): TransactionOptions {

@@ -33,7 +33,7 @@ export type LogCall =
       readonly fromOffset: number;
       readonly recordsMax: number;
     }
-  | { readonly call: 'end'; readonly of: TopicPartition }
+  | { readonly call: 'end' | 'start'; readonly of: TopicPartition }
   | { readonly call: 'appended'; readonly topics: readonly string[] }
   | { readonly call: 'retain'; readonly nowMs: number }
   | { readonly call: 'health' };

@@ -46,6 +46,8 @@ export class LogService {
         return sentBatch(await log.read(of.of, of.fromOffset, of.recordsMax));
       case 'end':
         return log.end(of.of);
+      case 'start':
+        return log.start(of.of);
       case 'appended':
         return log.appended(of.topics, signal);
       case 'retain':

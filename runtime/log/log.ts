@@ -123,6 +123,8 @@ export interface Log {
   /** A plain read outside any group, for dead letters and events. */
   read(of: TopicPartition, fromOffset: number, recordsMax: number): Promise<Batch | null>;
   end(of: TopicPartition): Promise<number>;
+  /** The first offset that retention has left; what stood before it is gone. */
+  start(of: TopicPartition): Promise<number>;
   /** Resolves when something was appended to one of the topics after the call, or the signal aborts. */
   appended(topics: readonly string[], signal: AbortSignal): Promise<void>;
   /** Applies retention; returns the number of records removed. */

@@ -92,6 +92,10 @@ export class RemoteLog implements Log {
     return this.#asker.ask({ call: 'end', of });
   }
 
+  start(of: TopicPartition): Promise<number> {
+    return this.#asker.ask({ call: 'start', of });
+  }
+
   async appended(topics: readonly string[], signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     try {

@@ -6,6 +6,7 @@ import type { Done } from '../done.ts';
 import type { Assigned, LogCall } from '../log/log-calls.ts';
 import type { PartitionLedgers } from '../partition-ledgers.ts';
 import type { GroupName } from '../services.ts';
+import type { Restoring } from '../staleness.ts';
 import type { Actors } from '../telemetry.ts';
 import type { RecordEvent } from '../views.ts';
 import type { Failure } from '../write-failure.ts';
@@ -35,6 +36,9 @@ export interface GroupReport {
   /** Why a partition does not go on; null when all do. */
   readonly stuck: string | null;
   readonly quarantined: number;
+  readonly restoring: Restoring | null;
+  /** What retention took before it was read, in words. */
+  readonly gaps: readonly string[];
 }
 
 /** About the actors that live in a worker: the calls of ActorsPlace. */

@@ -15,10 +15,12 @@ import { RemoteLog } from '../log/remote-log.ts';
 import { openLog } from '../open-log.ts';
 import { projectionOptions } from '../options/projection.ts';
 import { runtimePolicy, stageOptions } from '../options.ts';
+import { inWords } from '../overtaken.ts';
 import { ledgersOf } from '../partition-ledgers.ts';
 import { Pipeline } from '../pipeline.ts';
 import { pipelineSettings, silverOf } from '../pipeline-settings.ts';
 import { actorsOf, quarantinedIn, stuckIn } from '../platform-report.ts';
+import { restoringIn } from '../staleness.ts';
 import type { ActorsPlace, EventKind, RecordEvent } from '../views.ts';
 import { failureOf } from '../write-failure.ts';
 import type { FromWorker, Order, Question, Report, ToWorker } from './messages.ts';
@@ -153,6 +155,8 @@ function report(pipeline: Pipeline): Report {
     ready: group.ready,
     stuck: stuckIn(group),
     quarantined: quarantinedIn(name, platform.directory),
+    restoring: restoringIn(platform.groups, [name])[0] ?? null,
+    gaps: group.gaps.all.map(inWords),
   }));
   const heapBytes = heapStats().heapSize;
   return {

@@ -2,6 +2,7 @@
 // real recording, under as many ids, for enrichment, aggregation and data quality; then the process is
 // started on that directory, until it says that it is ready.
 
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { aggregationStage } from '../../actors/aggregate.ts';
 import { assessmentStage } from '../../actors/assess.ts';
@@ -42,6 +43,13 @@ export async function restore(): Promise<void> {
   const seconds = (ms: number): string => (ms / 1_000).toFixed(2);
   const spent = seconds(cpuMs(product.pid));
   console.log(`  ${seconds(performance.now() - sinceMs)} s  until all of it is ready (${spent} s of CPU)`);
+  console.log(`  ${(peakBytes(product.pid) / 2 ** 20).toFixed(0)} MB  of memory at most`);
+}
+
+/** Most that the process ever held, from /proc. */
+function peakBytes(pid: number): number {
+  const [, kilobytes = 0] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) * 1_024;
 }
 
 /** The ticks of one hub. */

@@ -3,9 +3,12 @@
 
 import type { FoldMessage, FoldReply } from '../../actors/instrument.ts';
 import { instrumentBehaviour } from '../../actors/instrument.ts';
-import { type Slot, slotOf } from '../../actors/slot.ts';
+import type { Slot } from '../../actors/slot.ts';
 import { Directory, type SlotOwner } from '../../runtime/directory.ts';
 import type { Host } from '../../runtime/host.ts';
+import { PackedStore } from '../../runtime/packed-store.ts';
+import { Resting } from '../../runtime/resting.ts';
+import { slotMaker } from '../../runtime/slot-maker.ts';
 import { countingStage } from '../simulation/counting-stages.ts';
 
 const STAGE = countingStage('aggregation', 'bars');
@@ -50,8 +53,14 @@ export class DirectoryRig implements SlotOwner {
     return `router@${this.#life}`;
   }
 
-  slot(id: string): Slot {
-    return this.#stored.get(id) ?? slotOf(STAGE, STAGE.initial(id));
+  get resting(): Resting {
+    return new Resting(slotMaker(STAGE), new PackedStore(), this.#stored);
+  }
+
+  readonly marks = new Map<string, number>();
+
+  calendarMs(): null {
+    return null;
   }
 
   folded(reply: FoldReply): void {
@@ -160,6 +169,7 @@ export class DirectoryRig implements SlotOwner {
       seq: number,
       source: 'in/0',
       records: [{ offset: number, value: encoder.encode(JSON.stringify(record)) }],
+      owedMs: null,
       advanceToMs: null,
       renewed: false,
       nowMs: this.#nowMs,

@@ -8,6 +8,7 @@ import { type App, newApp } from '../../runtime/http/app.ts';
 import { cacheRoutes } from '../../runtime/http/cache-routes.ts';
 import { queryRoutes } from '../../runtime/http/query-routes.ts';
 import { loggerTo } from '../../runtime/logging.ts';
+import type { Stale } from '../../runtime/views.ts';
 import { clickhouseSink } from '../../sinks/clickhouse.ts';
 import { memoryCache } from '../../sinks/memory-cache.ts';
 import { goldRows, stats } from '../../sinks/queries.ts';
@@ -55,6 +56,7 @@ async function write(topic: string, records: readonly unknown[]): Promise<void> 
 }
 
 const BARS = 'aggregation.ohlc.bars.v1';
+let stale: Stale | null = null;
 
 beforeAll(async () => {
   const { clickhouse } = running();
@@ -67,6 +69,7 @@ beforeAll(async () => {
     stats: (extent) => stats(clickhouse, extent),
     cache,
     limits: { ohlc: 1_000, metrics: 1_000, curves: 1_000 },
+    stale: () => stale,
   });
   cacheRoutes(app, cache);
   await write(BARS, writtenBars());
@@ -79,6 +82,17 @@ beforeAll(async () => {
     'aggregation.curve.prestage.v1',
     hours.map((hour_start, n) => wire.curvePoint({ hour_start, delivery_hour: n + 1, price: -n })),
   );
+});
+
+test('while state is restored an answer says that it is stale, and the kept answer does not', async () => {
+  stale = { since: '2026-01-01T00:00:00.000Z', groups: [], message: 'restoring' };
+  expect(await ask('/query/ohlc', { market: 'CAISO', limit: 3 })).toMatchObject({ stale, cached: false });
+  expect(await ask('/query/stats', {})).toMatchObject({ stale });
+  expect(await ask('/query/ohlc', { market: 'CAISO', limit: 3 })).toMatchObject({ stale, cached: true });
+  stale = null;
+  const now = await ask('/query/ohlc', { market: 'CAISO', limit: 3 });
+  expect(now).toMatchObject({ cached: true });
+  expect('stale' in now).toBe(false);
 });
 
 async function pages(

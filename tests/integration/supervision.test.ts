@@ -5,6 +5,7 @@ import { describe, expect, test } from 'bun:test';
 import { type Slot, slotOf } from '../../actors/slot.ts';
 import { deadLettersView } from '../../runtime/dead-letters.ts';
 import { DEAD_LETTERS_TICKS, TOPIC } from '../../runtime/services.ts';
+import { slotMaker } from '../../runtime/slot-maker.ts';
 import { type CountedRecord, countingStage } from '../simulation/counting-stages.ts';
 import { temporaryDirectory } from '../support/product.ts';
 import { PARTITIONS, Supervised } from '../support/supervised.ts';
@@ -181,11 +182,11 @@ describe('an actor that nact itself crashed', () => {
       left -= 1;
       return left >= 0;
     };
-    const aggregation = (id: string) => {
+    const fresh = (id: string) => {
       const slot = slotOf(stage, stage.initial(id));
       return id === A ? crashing(slot, bad) : slot;
     };
-    const run = await Supervised.start(dir.path, {}, { aggregation });
+    const run = await Supervised.start(dir.path, {}, { aggregation: { ...slotMaker(stage), fresh } });
     await run.feed([...records(A, '...'), ...records(B, '...')]);
     await run.idle();
     left = 2;
@@ -204,11 +205,11 @@ describe('an actor that nact itself crashed', () => {
   test('again and again is suspended: its records are parked, and released onto the same state', async () => {
     using dir = temporaryDirectory();
     let broken = false;
-    const aggregation = (id: string) => {
+    const fresh = (id: string) => {
       const slot = slotOf(stage, stage.initial(id));
       return id === A ? crashing(slot, () => broken) : slot;
     };
-    const run = await Supervised.start(dir.path, {}, { aggregation });
+    const run = await Supervised.start(dir.path, {}, { aggregation: { ...slotMaker(stage), fresh } });
     await run.feed(records(A, '..'));
     await run.idle();
     broken = true;

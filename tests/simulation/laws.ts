@@ -3,6 +3,7 @@
 // counter must be.
 
 import { unsealJson } from '../../actors/domain/sealed.ts';
+import { lookAt } from '../../runtime/look.ts';
 import { DEAD_LETTERS_RAW, DEAD_LETTERS_TICKS, rawTopic, TOPIC } from '../../runtime/services.ts';
 import { type CountedRecord, readIds, type StageName } from './counting-stages.ts';
 import type { Run } from './simulated-run.ts';
@@ -116,8 +117,9 @@ function states(run: Run, { stage, group, input, without }: StageOf): string[] {
   const live = new Map<string, string>();
   for (const { alive, platform } of run.processes) {
     if (!alive) continue;
-    for (const { id, slots } of platform.directory.all().values()) {
-      for (const slot of slots.values()) {
+    const { index } = platform.directory;
+    for (const id of index.markets().flatMap((market) => index.ids(market))) {
+      for (const slot of lookAt(platform.directory, id, 0)?.slots.values() ?? []) {
         const { ids } = slot.inspect();
         if (slot.stage === stage && Array.isArray(ids) && ids.length > 0)
           live.set(id, `${id}: ${ids.join(' ')}`);

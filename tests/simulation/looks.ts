@@ -60,7 +60,8 @@ export class Looks {
   ask(members: readonly Member[]): void {
     const living = members.filter(({ alive, frozen, started }) => alive && !frozen && started);
     const one = living[Math.floor(this.#draw() * living.length)];
-    const ids = [...(one?.pipeline.platform.directory.all().keys() ?? [])];
+    const index = one?.pipeline.platform.directory.index;
+    const ids = index?.markets().flatMap((market) => index.ids(market)) ?? [];
     const id = ids[Math.floor(this.#draw() * ids.length)];
     if (one === undefined || id === undefined) return;
     if (this.#draw() < this.#flushes()) {

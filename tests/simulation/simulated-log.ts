@@ -250,6 +250,11 @@ export class SimulatedLog implements Log {
     });
   }
 
+  /** Nothing is ever taken away. */
+  start(): Promise<number> {
+    return this.#call(() => 0);
+  }
+
   end(of: TopicPartition): Promise<number> {
     return this.#call(() => this.#world.store.end(of));
   }

@@ -6,6 +6,7 @@ import { nactHost } from '../../runtime/actor-system.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { openEmbeddedLog } from '../../runtime/log/embedded.ts';
 import type { Log } from '../../runtime/log/log.ts';
+import { lookAt } from '../../runtime/look.ts';
 import { Platform, type RuntimePolicy, type StageParts } from '../../runtime/platform.ts';
 import { type GroupName, rawTopic, topicSpecs } from '../../runtime/services.ts';
 import { slotMaker } from '../../runtime/slot-maker.ts';
@@ -123,7 +124,7 @@ export class Supervised {
 
   /** Ids that the living actor's slot of a stage holds. */
   state(instrument: string, stage: string): unknown {
-    for (const slot of this.platform.directory.find(instrument)?.slots.values() ?? [])
+    for (const slot of lookAt(this.platform.directory, instrument, 0)?.slots.values() ?? [])
       if (slot.stage === stage) return slot.inspect().ids;
     return undefined;
   }

@@ -39,8 +39,8 @@ class Actor {
 
   send(of: Partial<FoldMessage>): FoldReply {
     this.seq += 1;
-    const plain = { kind: 'fold', slotKey: 's', source: 'in/3', records: [], advanceToMs: null } as const;
-    this.tell({ ...plain, renewed: false, nowMs: 0, seq: this.seq, ...of });
+    const plain = { kind: 'fold', slotKey: 's', source: 'in/3', records: [] } as const;
+    this.tell({ ...plain, owedMs: null, advanceToMs: null, renewed: false, nowMs: 0, seq: this.seq, ...of });
     const last = this.effects.at(-1);
     if (last === undefined) throw new Error('no reply');
     return last.reply;

@@ -13,7 +13,8 @@ import { routerBehaviour, routerFrom } from '../../../actors/router.ts';
 import type { RouterEffect, RouterMessage, RouterSettings } from '../../../actors/router-protocol.ts';
 import { CALENDAR_KEY } from '../../../actors/router-work.ts';
 import { slotOf } from '../../../actors/slot.ts';
-import { addingStage, bytes } from './adding-stage.ts';
+import type { Stage } from '../../../actors/stage.ts';
+import { type Added, addingStage, bytes } from './adding-stage.ts';
 
 type Pair = readonly [key: string, text: string];
 
@@ -65,6 +66,8 @@ class Bench {
   });
   readonly ports: RouterEffect[] = [];
 
+  constructor(readonly stage: Stage<Added> = addingStage) {}
+
   tell(message: RouterMessage): void {
     const step = this.behaviour(this.state, message);
     this.state = step.state;
@@ -82,7 +85,7 @@ class Bench {
   }
 
   actor(id: string, message: Parameters<typeof this.instrument>[1]): void {
-    const fresh = { id, slots: new Map([['s', slotOf(addingStage, [])]]) };
+    const fresh = { id, slots: new Map([['s', slotOf(this.stage, [])]]) };
     const step = this.instrument(this.instruments.get(id) ?? fresh, message);
     this.instruments.set(id, step.state);
     for (const { reply } of step.effects) this.tell({ kind: 'folded', reply });
@@ -117,8 +120,8 @@ class Bench {
   }
 }
 
-function started(): Bench {
-  const bench = new Bench();
+function started(stage?: Stage<Added>): Bench {
+  const bench = new Bench(stage);
   bench.tell({ kind: 'start' });
   return bench;
 }
@@ -372,6 +375,28 @@ test('calendar news reach every instrument of the run, later ones too, and are f
   bench.finish('committed');
   expect([bench.values(A), bench.values(B), bench.values('X:Q:C')]).toEqual([[1, -7], [2, -7], [5]]);
   expect(bench.ledger('X').read).toBe(3);
+});
+
+test('calendar news reach an instrument when something of it is due, or before its next records', () => {
+  const dueMs = (state: Added) => (state.length > 1 ? Number.POSITIVE_INFINITY : 6_000);
+  const bench = started({ ...addingStage, dueMs });
+  const to = (ms: number) => JSON.stringify({ market: 'X', run: 'R', advance_to: ms * 1_000 });
+  const news = (ms: number): [string, string] => [CALENDAR_KEY, to(ms)];
+  const values = (...records: [string, string][]): unknown => {
+    bench.batch(records);
+    bench.finish('committed');
+    return bench.values(A);
+  };
+  expect(values([A, '1'])).toEqual([1]);
+  expect(values(news(5_000))).toEqual([1]);
+  expect(values(news(6_000))).toEqual([1, -6_000]);
+  expect(values(news(7_000))).toEqual([1, -6_000]);
+  // A batch that is done again is owed the same.
+  bench.batch([news(8_000), [A, '2']]);
+  bench.finish('aborted');
+  bench.tell({ kind: 'retry', seq: bench.state.seq });
+  bench.finish('committed');
+  expect(bench.values(A)).toEqual([1, -6_000, -7_000, 2, -8_000]);
 });
 
 describe('a failure', () => {

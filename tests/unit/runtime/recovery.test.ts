@@ -11,9 +11,11 @@ import type { Stage } from '../../../actors/stage.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import { openEmbeddedLog } from '../../../runtime/log/embedded.ts';
 import type { Log } from '../../../runtime/log/log.ts';
+import { PackedStore } from '../../../runtime/packed-store.ts';
 import type { PartitionPlan } from '../../../runtime/partition-plan.ts';
 import { recoverSlots } from '../../../runtime/recovery.ts';
-import { slotMaker } from '../../../runtime/slot-maker.ts';
+import { Resting } from '../../../runtime/resting.ts';
+import { glanceOf, slotMaker } from '../../../runtime/slot-maker.ts';
 import { temporaryDirectory } from '../../support/product.ts';
 import { testOptions } from '../../support/sample-ticks.ts';
 import { lmpTick, TEN_O_CLOCK } from '../../support/wire-ticks.ts';
@@ -103,10 +105,12 @@ async function recovered(make: PartitionPlan['slot'], parts: ReadonlyMap<string,
     quarantines: new Map(),
     calendar: new Map(),
     layout: null,
-    instruments: [ID],
   };
-  const slots = await recoverSlots(ports, plan, OF, router, new Map([[ID, new Map(parts)]]));
-  return { slot: slots.get(ID), told };
+  const store = new PackedStore();
+  store.put(ID, parts);
+  const { slots, instruments } = await recoverSlots(ports, plan, OF, router, store);
+  expect(instruments.map(([id]) => id)).toEqual([ID]);
+  return { slot: new Resting(make, store, slots).take(ID), told };
 }
 
 const options = testOptions();
@@ -135,12 +139,16 @@ describe.each(STAGES)('a stored state of %s', (_, make, parts) => {
 
   test('is read as it was written', async () => {
     const { slot, told } = await recovered(make, parts);
-    expect(slot?.unusable).toBeNull();
+    expect(slot.unusable).toBeNull();
     expect(told).toEqual([]);
+    expect(make.glance(ID, parts)).toEqual(glanceOf(slot));
   });
 
   test('with any bit flipped, or cut at any length, is never a number', () => {
-    for (const each of damaged()) expect(make(ID, each).unusable).toContain('stored part');
+    for (const each of damaged()) {
+      expect(make.restore(ID, each).unusable).toContain('stored part');
+      expect(() => make.glance(ID, each)).toThrow('stored part');
+    }
   }, 60_000);
 
   test('is folded again from the log to what it was, and stored whole', async () => {
@@ -150,8 +158,8 @@ describe.each(STAGES)('a stored state of %s', (_, make, parts) => {
       n += 1;
       if (n % 997 !== 1) continue;
       const { slot, told } = await recovered(make, each);
-      expect(slot?.unusable).toBeNull();
-      expect(slot === undefined ? {} : hexOf(partsOf(slot))).toEqual(wanted);
+      expect(slot.unusable).toBeNull();
+      expect(hexOf(partsOf(slot))).toEqual(wanted);
       expect(told).toHaveLength(1);
     }
   }, 60_000);
@@ -197,7 +205,7 @@ describe('a state of the format before', () => {
   test('a day that is lost is noticed since', () => {
     const parts = partsOf(slotOf(stage, now()).replacing([]));
     parts.delete('day:1713423600000');
-    expect(slotMaker(stage)(id, parts).unusable).toContain('the head names 1713423600000');
-    expect(slotMaker(stage)(id, new Map()).unusable).toContain('without its head');
+    expect(slotMaker(stage).restore(id, parts).unusable).toContain('the head names 1713423600000');
+    expect(slotMaker(stage).restore(id, new Map()).unusable).toContain('without its head');
   });
 });

@@ -9,7 +9,7 @@ import { newApp } from '../../../runtime/http/app.ts';
 import { type ActorsOf, inspectionRoutes } from '../../../runtime/http/inspection-routes.ts';
 import { peerPlace } from '../../../runtime/http/peer-place.ts';
 import { openLoggers } from '../../../runtime/logging.ts';
-import type { ActorsPlace, TreeNode } from '../../../runtime/views.ts';
+import type { ActorsPlace, Stale, TreeNode } from '../../../runtime/views.ts';
 import { wholeOf } from '../../../runtime/whole.ts';
 
 function node(path: string, kind: TreeNode['kind'], nodes: TreeNode[], instruments?: number): TreeNode {
@@ -97,6 +97,30 @@ describe('several places', () => {
     }
     expect(seen).toEqual(['A', 'B', 'C', 'D', 'F'].map((name) => `CAISO:DAM:${name}`));
     expect((await whole.market('ERCOT', 2, null)).of).toBeNull();
+  });
+
+  test('are stale when one is, since the first was', async () => {
+    const stale = (since: string, restored: number): Stale => ({
+      since,
+      groups: [{ group: 'aggregation-service', restored, partitions: 4 }],
+      message: 'm',
+    });
+    const of = (id: string, staleness: Stale | null): ActorsPlace => {
+      const here = place([id]);
+      const more = staleness === null ? {} : { stale: staleness };
+      return {
+        ...here,
+        tree: async () => ({ ...(await here.tree()), ...more }),
+        instruments: async () => [{ instrument_id: 'CAISO:DAM:X', ...more }],
+      };
+    };
+    const all = [of('A', null), of('B', stale('2026-01-02', 1)), of('C', stale('2026-01-01', 2))];
+    const some = wholeOf(() => all.map((actors, n) => ({ name: `w${n}`, actors })));
+    const groups = [{ group: 'aggregation-service', restored: 3, partitions: 8 }];
+    const wanted: Stale = { since: '2026-01-01', groups, message: 'm' };
+    expect((await some.tree()).of.stale).toEqual(wanted);
+    expect((await some.instruments('CAISO', 'DAM:X')).of[0]?.stale).toEqual(wanted);
+    expect('stale' in (await whole.tree()).of).toBe(false);
   });
 
   test('release where the instrument is', async () => {
