@@ -10,6 +10,8 @@ import type { Tally } from './tally.ts';
 
 const ROLES = ['normalization,enrichment,aggregation,data-quality', 'projection'] as const;
 const LOST_AT_ONCE = 10;
+/** Shorter than what the market waits for: it stops when projection is too far behind. */
+const AWAY_MS_MAX = 4_000;
 const QUERIES = Array.from(
   { length: 12 },
   (_, n) => `/query/ohlc?market=CAISO&run=RTPD&delivery_location=Q${n}&bar_size=1H&limit=100`,
@@ -20,10 +22,10 @@ export async function clickhouseKilled(bed: Bed, count: number, tally: Tally): P
   const apart = await opened(bed);
   for (let n = 0; n < count; n += 1) {
     await written(bed, 'before a kill');
-    await Bun.sleep(draw() * 2_000);
+    await Bun.sleep(draw() * AWAY_MS_MAX);
     process.kill(clickhouseServer.engine.pid, 'SIGKILL');
     await clickhouseServer.engine.exited;
-    await bed.progress('while ClickHouse is away');
+    await Bun.sleep(draw() * AWAY_MS_MAX);
     clickhouseServer.engine = await startEngine(bed.engineDir);
     tally.happened('SIGKILLs of ClickHouse');
   }
