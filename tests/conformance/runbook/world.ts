@@ -5,6 +5,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openKafkaLog } from '../../../runtime/log/kafka.ts';
+import type { Log } from '../../../runtime/log/log.ts';
 import { SERVICES } from '../../../runtime/services.ts';
 import type { StageName } from '../../../runtime/views.ts';
 import type { ClickHouse } from '../../../sinks/clickhouse.ts';
@@ -15,6 +17,7 @@ import { clientOf, startEngine } from '../../support/engine.ts';
 import { freePorts } from '../../support/free-ports.ts';
 import { countOf, rowsOf } from '../../support/gold.ts';
 import { type KafkaServer, kafkaJars, startKafka } from '../../support/kafka.ts';
+import { kafkaOptions } from '../../support/kafka-log.ts';
 import { Product, type ProductWish } from '../../support/product.ts';
 import { type Family, parsePrometheus } from '../../support/prometheus.ts';
 import type { TestRedis } from '../../support/redis.ts';
@@ -222,9 +225,19 @@ export class World {
     return parsePrometheus(await response.text());
   }
 
+  /** A reader that begins now, and so knows every partition that there is. */
+  async reading<T>(work: (log: Log) => Promise<T>): Promise<T> {
+    const log = openKafkaLog(kafkaOptions(this.kafka.brokers, { worker: 'reader' }));
+    try {
+      return await work(log);
+    } finally {
+      await log.close();
+    }
+  }
+
   /** Records that a group has still to read, as the log tells. */
-  async lag(group: string): Promise<number> {
-    return (await this.feeder.log.lag(group)).reduce((sum, each) => sum + each.lag, 0);
+  async lag(group: string, log: Log = this.feeder.log): Promise<number> {
+    return (await log.lag(group)).reduce((sum, each) => sum + each.lag, 0);
   }
 
   /** Waits until everything that was fed stands in ClickHouse. */
@@ -234,14 +247,16 @@ export class World {
     const { count } = this.feeder;
     const silver = () => countOf(this.clickhouse, 'silver_normalized_market_data').catch(() => -1);
     await until(`${count} ticks in silver`, async () => (await silver()) >= count, boundMs);
-    const behind = async (): Promise<boolean> => {
+    const behind = async (log: Log): Promise<boolean> => {
       // In the order of the pipeline: what is done stays done.
       for (const group of [...SERVICES.map((each) => each.group), ...GROUPS]) {
-        if ((await this.lag(group)) > 0) return true;
+        if ((await this.lag(group, log)) > 0) return true;
       }
       return false;
     };
-    await until('no lag in any group', async () => !(await behind().catch(() => true)), boundMs);
+    await this.reading((log) =>
+      until('no lag in any group', async () => !(await behind(log).catch(() => true)), boundMs),
+    );
   }
 
   /** What is wrong in the tables and on the topics, as sentences: nothing lost, nothing twice, in order. */
@@ -254,7 +269,7 @@ export class World {
     );
     const silver = await countOf(this.clickhouse, 'silver_normalized_market_data');
     const lost = silver === this.feeder.count ? [] : [`silver has ${silver} of ${this.feeder.count}`];
-    const topics = await readTopics(this.feeder.log);
+    const topics = await this.reading(readTopics);
     // Of what was spoiled on purpose nothing follows.
     const raw = topics.raw.filter(({ value }) => value.price !== undefined);
     return [...lost, ...bars, ...topicFaults({ ...topics, raw })];
