@@ -110,6 +110,9 @@ async function f5(world: World): Promise<string> {
     const { cached, read } = count;
     await world.station.says('redis-cli FLUSHDB');
     await until('answers of both kinds', () => count.cached > cached && count.read > read, MINUTES);
+    // An answer that was on its way may be either: the next flush waits until this one was noticed.
+    const noticed = async () => (await counter(world, 'cache_flush_detected_total')) > flushed + n;
+    await until('the flush to be noticed', noticed, MINUTES);
   }
   running = false;
   await Promise.all(load);
