@@ -31,6 +31,8 @@ export interface Slot {
   settled(): Slot;
   /** What is stored is damaged: the next change stores the whole state, and removes the rest of `parts`. */
   replacing(parts: readonly string[]): Slot;
+  /** The whole state as it stands in the log, for a rest without an actor; null: it differs. */
+  packed(): readonly (readonly [part: string, bytes: Uint8Array])[] | null;
   /** For a release: the whole budget again, and the state under a suspension. */
   renewed(): Slot;
   /** Offset of the last record folded in this process; null before the first. */
@@ -74,6 +76,7 @@ function makeSlot<State>(
     noting: (found) => makeSlot(stage, stored, state, found, lastOffset),
     settled: () => makeSlot(stage, { state, damaged: [] }, state, defects, lastOffset),
     replacing: (damaged) => makeSlot(stage, { state: null, damaged }, state, defects, lastOffset),
+    packed: () => (state === stored.state ? wholeOf(stage, state) : null),
     renewed: () => makeSlot(stage, stored, state, NO_RESTARTS, lastOffset),
     lastOffset,
     watermarkMs: () => stage.watermarkMs?.(state) ?? null,
@@ -88,6 +91,12 @@ function changesOf<State>(stage: Stage<State>, stored: Stored<State>, state: Sta
     if (!changes.some((each) => each.part === part)) changes.push({ part, bytes: null });
   }
   return changes;
+}
+
+function wholeOf<State>(stage: Stage<State>, state: State) {
+  return stage
+    .store(null, state)
+    .flatMap(({ part, bytes }) => (bytes === null ? [] : [[part, bytes] as const]));
 }
 
 /**
@@ -117,6 +126,7 @@ function stillSlot(stage: string, cause: string, defects: RestartWindow, under: 
     noting: (found) => stillSlot(stage, cause, found, under),
     settled: () => slot,
     replacing: () => slot,
+    packed: () => null,
     renewed: () => under?.renewed() ?? stillSlot(stage, cause, NO_RESTARTS, null),
     lastOffset: under?.lastOffset ?? null,
     watermarkMs: () => under?.watermarkMs() ?? null,

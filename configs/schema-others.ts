@@ -128,6 +128,7 @@ export const runtime = z.strictObject({
       shard_children_max: wholePositive.max(1_000).default(256),
       parked_max: whole.default(10_000),
       stall_seconds: wholePositive.max(3_600).default(60),
+      idle_seconds: wholePositive.max(86_400).default(900),
     })
     .prefault({}),
   log: z

@@ -15,6 +15,7 @@ import { type Slot, suspendedSlot } from '../actors/slot.ts';
 import { addRestart, NO_RESTARTS, type RestartPolicy, type RestartWindow } from '../actors/supervision.ts';
 import type { Address, Host } from './host.ts';
 import { InstrumentIndex } from './instrument-index.ts';
+import { atRest } from './passivation.ts';
 import type { Marks, Resting } from './resting.ts';
 import { Shards } from './shards.ts';
 
@@ -32,6 +33,10 @@ export interface Resident {
   quarantined: ReadonlySet<string>;
   /** Crashes outside the actor's own edge, within the period. */
   crashes: RestartWindow;
+  /** Slot keys whose batch has records or news for it, from the fold until what came of it is committed. */
+  readonly inHand: Set<string>;
+  /** It was asked for something since the last call of `passivate`. */
+  isUsed: boolean;
 }
 
 export interface SlotOwner {
@@ -97,6 +102,7 @@ export class Directory {
 
   #drop(resident: Resident, slotKey: string): void {
     if (!resident.slots.delete(slotKey)) return;
+    resident.inHand.delete(slotKey);
     this.release(resident.id, slotKey);
     resident.address.tell({ kind: 'drop', slotKey });
     if (resident.slots.size === 0) this.#stop(resident);
@@ -126,7 +132,25 @@ export class Directory {
   }
 
   fold(id: string, message: FoldMessage): void {
-    this.resident(id, message.slotKey).address.tell(message);
+    const resident = this.resident(id, message.slotKey);
+    resident.inHand.add(message.slotKey);
+    resident.isUsed = true;
+    resident.address.tell(message);
+  }
+
+  /** Actors that were asked for nothing since the last call go to rest: how many. */
+  passivate(): number {
+    let count = 0;
+    for (const resident of [...this.#residents.values()]) {
+      const { isUsed } = resident;
+      resident.isUsed = false;
+      const parts = isUsed ? null : atRest(resident, this.#settings.crashes, this.#settings.nowMs());
+      if (parts === null) continue;
+      for (const [slotKey, all] of parts) this.#owners.get(slotKey)?.resting.put(resident.id, all);
+      this.#stop(resident);
+      count += 1;
+    }
+    return count;
   }
 
   /** These are the committed slots now: for a look, for a respawn, and for the actors. */
@@ -135,6 +159,7 @@ export class Directory {
       const resident = this.resident(id, slotKey);
       const slot = candidate.settled();
       resident.slots.set(slotKey, slot);
+      resident.inHand.delete(slotKey);
       this.#mark(id, slot);
       resident.address.tell({ kind: 'adopt', slotKey, slot });
     }
@@ -214,6 +239,8 @@ export class Directory {
       lastError: null,
       quarantined: new Set(),
       crashes: NO_RESTARTS,
+      inHand: new Set(),
+      isUsed: true,
     };
     this.#residents.set(id, resident);
     this.index.add(id);

@@ -55,5 +55,6 @@ export function runtimePolicy({ runtime }: Config): RuntimePolicy {
     },
     routerRestarts: policy(supervision.router),
     stallMs: supervision.stall_seconds * 1_000,
+    idleMs: supervision.idle_seconds * 1_000,
   };
 }

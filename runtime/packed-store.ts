@@ -5,6 +5,8 @@
 //   an instrument: ([name length u8][name][length u32][bytes])* by part
 
 const CHUNK_BYTES = 1 << 20;
+/** So much may be open beyond twice what is held. */
+const SPARE_BYTES = 4 * CHUNK_BYTES;
 
 interface Chunk {
   readonly bytes: Uint8Array;
@@ -25,9 +27,17 @@ const decoder = new TextDecoder();
 export class PackedStore {
   readonly #spans = new Map<string, Span>();
   #open: Chunk = chunkOf(0);
+  /** Bytes of the instruments, and of the chunks that they stand in. */
+  #live = 0;
+  #opened = 0;
 
   get size(): number {
     return this.#spans.size;
+  }
+
+  /** Bytes that it occupies: less than thrice what is held and six chunks more, whatever left. */
+  get bytes(): number {
+    return this.#opened;
   }
 
   has(id: string): boolean {
@@ -43,9 +53,7 @@ export class PackedStore {
     this.delete(id);
     const all = [...parts].map(([part, bytes]) => ({ name: nameOf(part), bytes }));
     const length = all.reduce((sum, { name, bytes }) => sum + 5 + name.length + bytes.length, 0);
-    if (this.#open.used + length > this.#open.bytes.length)
-      this.#open = chunkOf(Math.max(CHUNK_BYTES, length));
-    const chunk = this.#open;
+    const chunk = this.#chunkFor(length);
     const from = chunk.used;
     const view = new DataView(chunk.bytes.buffer);
     for (const { name, bytes } of all) {
@@ -56,7 +64,29 @@ export class PackedStore {
       chunk.used += 5 + name.length + bytes.length;
     }
     chunk.held += 1;
+    this.#live += length;
     this.#spans.set(id, { chunk, from, to: chunk.used });
+  }
+
+  #chunkFor(length: number): Chunk {
+    if (this.#open.used + length <= this.#open.bytes.length) return this.#open;
+    if (this.#open.held === 0) this.#opened -= this.#open.bytes.length;
+    if (this.#opened > 2 * this.#live + SPARE_BYTES) this.#moveTogether();
+    this.#open = chunkOf(Math.max(CHUNK_BYTES, length));
+    this.#opened += this.#open.bytes.length;
+    return this.#open;
+  }
+
+  /** One that stays long would keep the whole chunk of those that left. */
+  #moveTogether(): void {
+    const chunk = chunkOf(this.#live);
+    for (const [id, { chunk: old, from, to }] of this.#spans) {
+      chunk.bytes.set(old.bytes.subarray(from, to), chunk.used);
+      this.#spans.set(id, { chunk, from: chunk.used, to: chunk.used + to - from });
+      chunk.used += to - from;
+      chunk.held += 1;
+    }
+    this.#opened = this.#live;
   }
 
   /** Views that hold until the instrument is put again or taken; null: it is not here. */
@@ -77,8 +107,10 @@ export class PackedStore {
     const span = this.#spans.get(id);
     if (span === undefined) return false;
     span.chunk.held -= 1;
+    this.#live -= span.to - span.from;
     // Nothing refers to it any more but the next to be put.
-    if (span.chunk.held === 0) span.chunk.used = 0;
+    if (span.chunk === this.#open && span.chunk.held === 0) span.chunk.used = 0;
+    else if (span.chunk.held === 0) this.#opened -= span.chunk.bytes.length;
     return this.#spans.delete(id);
   }
 }

@@ -23,6 +23,7 @@ import { Group } from './group.ts';
 import { type Address, branch, type Clock, type Draw, type Host } from './host.ts';
 import type { Log, TopicPartition } from './log/log.ts';
 import type { PartitionPlan } from './partition-plan.ts';
+import { everyIdle } from './passivation.ts';
 import {
   type GroupName,
   marketOfRawTopic,
@@ -30,6 +31,7 @@ import {
   recordsMaxOf,
   SERVICES,
   type ServiceSpec,
+  strayTo,
   TOPIC,
 } from './services.ts';
 import type { SlotMaker } from './slot-maker.ts';
@@ -51,6 +53,8 @@ export interface RuntimePolicy {
   readonly routerRestarts: RestartPolicy;
   /** A partition that has a lag and has not moved for so long stands still. */
   readonly stallMs: number;
+  /** An instrument actor that is asked for nothing for so long is given up until it is. */
+  readonly idleMs: number;
 }
 
 /** Drains a group's members in other threads, at the same time as the one here. */
@@ -93,6 +97,7 @@ export class Platform {
   readonly #services: Address<never>;
   #ladder: LadderState = CALM;
   #assignments = 0;
+  #passivation: () => void = () => {};
 
   constructor(
     ports: PlatformPorts,
@@ -134,6 +139,7 @@ export class Platform {
 
   /** Joins every group, in the order of the pipeline; each is ready when its state is restored. */
   async start(): Promise<void> {
+    this.#passivation = everyIdle(this.#ports.clock, this.#policy.idleMs, () => this.directory.passivate());
     for (const group of this.groups.values()) await group.join();
     this.started = true;
   }
@@ -145,6 +151,7 @@ export class Platform {
 
   /** Each service finishes what it has in hand before the one behind it stops; the sinks' is the last. */
   async drain(others: Drain = async () => {}): Promise<void> {
+    this.#passivation();
     const last: GroupName = 'projection-service';
     const drain = async (name: GroupName): Promise<void> => {
       await Promise.all([this.groups.get(name)?.drain(), others(name)]);
@@ -289,10 +296,4 @@ export class Platform {
   #event(kind: 'escalation', actor: string, cause: string, decision: string, budget: number): void {
     this.#ports.record({ kind, service: 'markets', actor, cause, decision, budget_left: budget });
   }
-}
-
-/** One group of each keyed topic brings its stragglers to their partition; the others meet them there. */
-function strayTo(group: GroupName): Destination | null {
-  if (group === 'enrichment-service') return 'ticks';
-  return group === 'aggregation-service' ? 'enriched' : null;
 }

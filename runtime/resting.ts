@@ -1,5 +1,5 @@
-// Instruments of a partition that need no actor: stored, not asked for since. One leaves when its slot is
-// taken into an actor; till then a look reads it where it lies.
+// Instruments of a partition that need no actor: stored, not asked for since, or not for long. One leaves
+// when its slot is taken into an actor; till then a look reads it where it lies.
 
 import { runKeyOf } from '../actors/calendar.ts';
 import type { Slot } from '../actors/slot.ts';
@@ -40,6 +40,11 @@ export class Resting {
     const maker = this.#sharded();
     const parts = this.#store.take(id);
     return parts === null ? maker.fresh(id) : maker.restore(id, parts);
+  }
+
+  /** Its actor is given up; `take` brings it back. */
+  put(id: string, parts: Iterable<readonly [part: string, bytes: Uint8Array]>): void {
+    this.#store.put(id, parts);
   }
 
   /** For a look; null: it does not rest here. */

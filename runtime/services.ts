@@ -124,6 +124,12 @@ export function parkingTopic(group: GroupName): string {
   return `${group}.parked.v1`;
 }
 
+/** One group of each keyed topic brings its stragglers to their partition; the others meet them there. */
+export function strayTo(group: GroupName): Destination | null {
+  if (group === 'enrichment-service') return 'ticks';
+  return group === 'aggregation-service' ? 'enriched' : null;
+}
+
 /**
  * Every topic of the platform. The record topics share their number of partitions, so that keys stay
  * together.

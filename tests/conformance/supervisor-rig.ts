@@ -53,9 +53,8 @@ export class DirectoryRig implements SlotOwner {
     return `router@${this.#life}`;
   }
 
-  get resting(): Resting {
-    return new Resting(slotMaker(STAGE), new PackedStore(), this.#stored);
-  }
+  /** What this life of the router found stored, and what was put to rest since. */
+  resting = new Resting(slotMaker(STAGE), new PackedStore(), new Map());
 
   readonly marks = new Map<string, number>();
 
@@ -106,11 +105,15 @@ export class DirectoryRig implements SlotOwner {
       case 'wait':
         this.#nowMs += CRASHES.periodMs + 1;
         break;
+      case 'idle':
+        this.#directory.passivate();
+        break;
       case 'disown':
         this.#leave();
         break;
       case 'own':
         this.#life += 1;
+        this.resting = new Resting(slotMaker(STAGE), new PackedStore(), this.#stored);
         this.#directory.own(this.#key, this);
         break;
       case 'many':

@@ -42,6 +42,18 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
+    name: 'an idle actor is given up with records in hand',
+    file: 'runtime/passivation.ts',
+    find: 'inHand.size > 0 || ',
+    replace: '',
+  },
+  {
+    name: 'what goes to rest is thrown away',
+    file: 'runtime/directory.ts',
+    find: 'this.#owners.get(slotKey)?.resting.put(resident.id, all);',
+    replace: 'void [slotKey, all];',
+  },
+  {
     name: 'an aborted commit counts as done',
     file: 'actors/router.ts',
     find: "if (outcome === 'aborted') return backOff(state, 'the commit was aborted');",
@@ -154,8 +166,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a partition that is added waits for nobody',
-    file: 'runtime/group.ts',
-    find: 'if (restored.awaits.length > 0) return this.#hold(of, restored.awaits);',
+    file: 'runtime/start-state.ts',
+    find: 'if (awaits.length > 0) return { awaits };',
     replace: '',
   },
   {

@@ -70,9 +70,15 @@ export function planOf(wish: Wish): Plan {
       ladder: { shard: budget(5 + below(20)), market: budget(3 + below(10)), service: budget(3 + below(10)) },
       routerRestarts: budget(3 + below(10)),
       stallMs: 60_000,
+      idleMs: idleMsOf(seededDraw(wish.seed + 1)),
     },
     stages: stagesOf([0, 30, 60, 600][below(4)] ?? 0, [24, 48, 72][below(3)] ?? 48),
   };
+}
+
+/** A stream of its own: the seeds that are kept stay what they are. Some seeds never leave an actor alone. */
+function idleMsOf(draw: () => number): number {
+  return 1 + Math.floor(draw() * (draw() < 0.5 ? 20 : 2_000));
 }
 
 /** As shipped, with an allowed lateness and a retained window of its own. */

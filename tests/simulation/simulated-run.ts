@@ -238,6 +238,7 @@ function drawnPolicy(world: World): RuntimePolicy {
     },
     routerRestarts: budget(3 + world.below(10)),
     stallMs: 60_000,
+    idleMs: 300,
   };
 }
 

@@ -37,6 +37,7 @@ export const POLICY: RuntimePolicy = {
   },
   routerRestarts: { intensity: 5, periodMs: 600_000 },
   stallMs: 60_000,
+  idleMs: 600_000,
 };
 
 type Event = Omit<SupervisorEvent, 'seq' | 'time'>;

@@ -52,3 +52,18 @@ test('holds what was put, and nothing that was taken or deleted', () => {
     { numRuns: 200 },
   );
 }, 60_000);
+
+test('one that stays does not keep the room of those that left', () => {
+  const store = new PackedStore();
+  const kept: string[] = [];
+  for (let n = 0; n < 300; n += 1) {
+    const id = `X:R:${n}`;
+    store.put(id, new Map([['all', filled(200_000)]]));
+    if (n % 20 === 0) kept.push(id);
+    else if (n % 2 === 0) store.take(id);
+    else store.delete(id);
+  }
+  expect([...store.ids()]).toEqual(kept);
+  for (const id of kept) expect(store.peek(id)?.get('all')).toEqual(filled(200_000));
+  expect(store.bytes).toBeLessThan(3 * kept.length * 200_000 + 6 * 2 ** 20);
+});
