@@ -96,7 +96,8 @@ export function redisCache(url: string, entriesMax: number): Cache {
     async clear() {
       let removed = 0;
       for (const kind of KINDS) removed += await removeMatching(`${kind}:*`);
-      await attempt(0, () => client.unlink(KINDS.map(markKey)));
+      flushes.forget();
+      await attempt(0, () => client.unlink([...KINDS, 'all'].map(markKey)));
       return removed;
     },
     async stats(): Promise<CacheStats> {
@@ -126,6 +127,8 @@ type Attempt = <T>(fallback: T, work: () => Promise<T>) => Promise<T>;
 
 interface FlushWatch {
   seen: number;
+  /** What is gone from now on was taken away by us. */
+  forget(): void;
   look(): Promise<void>;
 }
 
@@ -134,6 +137,9 @@ function flushWatch(client: Redis, attempt: Attempt): FlushWatch {
   let known: string | null = null;
   const watch: FlushWatch = {
     seen: 0,
+    forget() {
+      known = null;
+    },
     look: () =>
       attempt(undefined, async () => {
         const fresh = crypto.randomUUID();

@@ -71,6 +71,8 @@ describe('configuration', () => {
   });
 
   test('several files at once, with keys', async () => {
+    const [before = ''] = textOf(SHIPPED, 'runtime').split('partitions: 8');
+    const line = before.split('\n').length;
     using dir = configDir(SHIPPED, {
       runtime: edited(textOf(SHIPPED, 'runtime'), 'partitions: 8', 'partitions: many'),
       projection_policies: edited(textOf(SHIPPED, 'projection_policies'), 'pool_size: 10', 'pool_size: 0'),
@@ -78,7 +80,7 @@ describe('configuration', () => {
     const said = await doctor({ CONFIG_DIR: dir.path }, '--config');
     expect(said.lines.map((each) => each.replace(`${dir.path}/`, ''))).toEqual([
       expect.stringMatching(/^FAIL .*projection_policies.yaml:4:3: clickhouse.pool_size: .*number to be >0$/),
-      'FAIL  configuration   runtime.yaml:17:3: log.partitions: expected number, received string',
+      `FAIL  configuration   runtime.yaml:${line}:3: log.partitions: expected number, received string`,
       '2 things are in the way of a start.',
     ]);
   });
