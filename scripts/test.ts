@@ -1,12 +1,13 @@
 // `bun run test`: everything that this machine can run. What was skipped is named with its reason; with
 // CI=true a skip is a failure. The last line is `N passed, N failed`. Arguments go to `bun test`, such as a
-// path or `-t <name>`.
+// path or `-t <name>`; without any, two files run at a time, since those that start servers mostly wait.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const TIMEOUT_MS = 300_000;
+const ALL = ['--parallel=2'];
 const root = resolve(import.meta.dir, '..');
 const dir = mkdtempSync(join(tmpdir(), 'carbon-test-'));
 const report = join(dir, 'junit.xml');
@@ -31,6 +32,7 @@ function countsOf(xml: string): Counts {
   return { passed, failed, skipped };
 }
 
+const wished = process.argv.slice(2);
 const child = Bun.spawn(
   [
     process.execPath,
@@ -39,7 +41,7 @@ const child = Bun.spawn(
     String(TIMEOUT_MS),
     '--reporter=junit',
     `--reporter-outfile=${report}`,
-    ...process.argv.slice(2),
+    ...(wished.length === 0 ? ALL : wished),
   ],
   { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
 );
