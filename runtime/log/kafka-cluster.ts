@@ -1,6 +1,8 @@
-// Connections to the brokers, and who leads what: metadata and coordinators are kept until a request fails,
-// then asked for anew. One request is under way on a connection at a time (that is how brokers read them), so
-// whoever must not wait for others has a cluster of its own.
+// Connections to the brokers, and who leads what: metadata is kept for a few seconds, coordinators until a
+// request fails. A broker that has just come back may not know a topic yet, or not all of its partitions:
+// kept for good, such an answer would be believed for good, since nobody asks for what is not there. One
+// request is under way on a connection at a time (that is how brokers read them), so whoever must not wait
+// for others has a cluster of its own.
 
 import Broker from 'kafkajs/src/broker/index.js';
 import { createLogger } from 'kafkajs/src/loggers/index.js';
@@ -35,6 +37,9 @@ export interface Node {
 }
 
 const CONNECT_MS_MAX = 3_000;
+const METADATA_MS_MAX = 5_000;
+/** With a topic missing that was asked for. */
+const METADATA_MS_MAX_PARTIAL = 250;
 const silent = createLogger({ level: 0, logCreator: () => () => {} });
 
 export class KafkaCluster {
@@ -43,6 +48,8 @@ export class KafkaCluster {
   readonly #topics = new Set<string>();
   readonly #coordinators = new Map<string, Promise<Address>>();
   #metadata: Promise<Metadata> | null = null;
+  /** Until when it is believed, as `performance.now` has it. */
+  #believedTo = 0;
   #closed = false;
 
   constructor(options: KafkaConnection) {
@@ -148,12 +155,20 @@ export class KafkaCluster {
   }
 
   #known(): Promise<Metadata> {
-    if (this.#metadata !== null) return this.#metadata;
+    if (this.#metadata !== null && performance.now() < this.#believedTo) return this.#metadata;
     const asked = this.#ask();
     this.#metadata = asked;
-    asked.catch(() => {
-      if (this.#metadata === asked) this.#metadata = null;
-    });
+    this.#believedTo = Number.POSITIVE_INFINITY;
+    asked.then(
+      ({ leaders }) => {
+        const isWhole = [...this.#topics].every((topic) => leaders.has(topic));
+        const forMs = isWhole ? METADATA_MS_MAX : METADATA_MS_MAX_PARTIAL;
+        if (this.#metadata === asked) this.#believedTo = performance.now() + forMs;
+      },
+      () => {
+        if (this.#metadata === asked) this.#metadata = null;
+      },
+    );
     return asked;
   }
 

@@ -11,6 +11,8 @@ const LOOK_MS = 20;
 const LOOK_MS_IDLE = 80;
 const LOOK_MS_FAILED = 500;
 const IDLE_LOOKS = 50;
+/** Everybody looks for himself now and then, whatever the ends say. */
+const WAKE_ALL_MS = 5_000;
 
 export class Watch {
   readonly #endsOf: (topics: readonly string[]) => Promise<ReadonlyMap<string, number>>;
@@ -18,6 +20,7 @@ export class Watch {
   readonly #seen = new Map<string, number>();
   #looking = false;
   #closed = false;
+  #wokeAllMs = 0;
 
   /** `endsOf`: ends of all partitions of the topics, by `topic/partition`. */
   constructor(endsOf: (topics: readonly string[]) => Promise<ReadonlyMap<string, number>>) {
@@ -40,6 +43,10 @@ export class Watch {
     this.#looking = true;
     let quiet = 0;
     while (this.#waiters.size > 0 && !this.#closed) {
+      if (performance.now() - this.#wokeAllMs > WAKE_ALL_MS) {
+        this.#wokeAllMs = performance.now();
+        this.#waiters.wakeAll();
+      }
       let pauseMs = quiet < IDLE_LOOKS ? LOOK_MS : LOOK_MS_IDLE;
       try {
         quiet = (await this.#once()) ? 0 : quiet + 1;
