@@ -33,6 +33,11 @@ export class PartitionReader {
     this.#stop = stop;
   }
 
+  /** The log has answered that there is nothing to read now. */
+  get isAtEnd(): boolean {
+    return this.#waits;
+  }
+
   /** What the read of now waits for. */
   get waitsFor(): string {
     return this.#waits ? 'records to be appended' : 'its read';

@@ -92,6 +92,11 @@ export class Partition implements SlotOwner {
     return this.#state;
   }
 
+  /** The log has answered, whatever failed before: there is nothing to read now. */
+  get isAtEnd(): boolean {
+    return this.#state.phase === 'polling' && this.#reader.isAtEnd;
+  }
+
   /** `doing`: what the log does for it now; null: nothing. */
   standing(doing: string | null): Standing {
     const { phase } = this.#state;

@@ -18,10 +18,11 @@ export function stuckIn(group: Group): string | null {
   return null;
 }
 
-function whyStuck({ state }: Partition): string | null {
+function whyStuck({ state, isAtEnd }: Partition): string | null {
   if (state.phase === 'stopped') return 'its router has stopped';
   if (state.phase === 'paused') return 'it is paused: see GET /events?kind=pause';
-  if (state.attempt >= FAILURES_TOLD)
+  // Attempts are counted to the next commit, which a quiet partition may not have for long.
+  if (state.attempt >= FAILURES_TOLD && !isAtEnd)
     return `its batch failed ${state.attempt} times: see GET /events?kind=note`;
   return null;
 }

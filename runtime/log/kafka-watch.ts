@@ -41,6 +41,7 @@ export class Watch {
 
   async #look(): Promise<void> {
     this.#looking = true;
+    this.#wokeAllMs = performance.now();
     let quiet = 0;
     while (this.#waiters.size > 0 && !this.#closed) {
       if (performance.now() - this.#wokeAllMs > WAKE_ALL_MS) {
