@@ -8,7 +8,7 @@ import { openKafkaLog } from '../../runtime/log/kafka.ts';
 import { type ConfigDir, configDir, SHIPPED } from '../support/config-dir.ts';
 import { type KafkaServer, kafkaMissing, startKafka } from '../support/kafka.ts';
 import { kafkaOptions } from '../support/kafka-log.ts';
-import { CAISO_NODES, MarketServer } from '../support/operators/market-server.ts';
+import { MarketServer } from '../support/operators/market-server.ts';
 import { type Line, Product, temporaryDirectory } from '../support/product.ts';
 import { until } from '../support/until.ts';
 
@@ -24,16 +24,7 @@ else {
     let server: KafkaServer;
     beforeAll(async () => {
       configs = configDir(SHIPPED, {
-        connectors: `
-connectors:
-  caiso:
-    market: CAISO
-    base_urls: { oasis: ${operators.url}/oasisapi }
-    allow_private_addresses: true
-    limits: { request_interval_ms: 200, timeout_ms: 5000, response_mb_max: 8 }
-    live:
-      dam: { source: caiso.dam, nodes: [${CAISO_NODES.join(', ')}], days_back: 6 }
-`,
+        connectors: operators.followedDayAhead(6),
       });
       server = await startKafka({ nodes: 1 });
     }, 2 * MINUTES);

@@ -4,7 +4,7 @@ import { expect } from 'bun:test';
 import { join } from 'node:path';
 import { rawTopic } from '../../../runtime/services.ts';
 import { configDir, SHIPPED } from '../../support/config-dir.ts';
-import { CAISO_NODES, MarketServer } from '../../support/operators/market-server.ts';
+import { MarketServer } from '../../support/operators/market-server.ts';
 import { Product } from '../../support/product.ts';
 import { parsePrometheus } from '../../support/prometheus.ts';
 import { until } from '../../support/until.ts';
@@ -160,16 +160,7 @@ async function c7(world: World): Promise<string> {
 async function c8(): Promise<string> {
   const operators = new MarketServer();
   using configs = configDir(SHIPPED, {
-    connectors: `
-connectors:
-  caiso:
-    market: CAISO
-    base_urls: { oasis: ${operators.url}/oasisapi }
-    allow_private_addresses: true
-    limits: { request_interval_ms: 200, timeout_ms: 5000, response_mb_max: 8 }
-    live:
-      dam: { source: caiso.dam, nodes: [${CAISO_NODES.join(', ')}], days_back: 1 }
-`,
+    connectors: operators.followedDayAhead(1),
   });
   try {
     const env = { CONNECTORS: 'caiso', CONFIG_DIR: configs.path, CLICKHOUSE_URL: 'http://127.0.0.1:1' };

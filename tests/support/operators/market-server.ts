@@ -41,6 +41,20 @@ export class MarketServer {
     return `http://127.0.0.1:${this.#server.port}`;
   }
 
+  /** `connectors.yaml` that follows this server's day-ahead prices of `CAISO_NODES`. */
+  followedDayAhead(daysBack: number): string {
+    return `
+connectors:
+  caiso:
+    market: CAISO
+    base_urls: { oasis: ${this.url}/oasisapi }
+    allow_private_addresses: true
+    limits: { request_interval_ms: 200, timeout_ms: 5000, response_mb_max: 8 }
+    live:
+      dam: { source: caiso.dam, nodes: [${CAISO_NODES.join(', ')}], days_back: ${daysBack} }
+`;
+  }
+
   stop(): Promise<void> {
     return this.#server.stop(true);
   }

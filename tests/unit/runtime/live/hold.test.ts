@@ -114,13 +114,19 @@ function processOf(shared: Shared, time: Timeline, pid: number, worker = `w${pid
   return { life, hold, log, wake };
 }
 
-test('the second stands by without a write, and takes over when the first lets go', async () => {
+/** Of one name, over one log; the first has it. */
+async function twoProcesses() {
   const shared = new Shared();
   const time = new Timeline();
   const first = processOf(shared, time, 1);
   const second = processOf(shared, time, 2);
   await first.hold.start();
   await second.hold.start();
+  return { shared, time, first, second };
+}
+
+test('the second stands by without a write, and takes over when the first lets go', async () => {
+  const { shared, time, first, second } = await twoProcesses();
   await time.pass(3_600_000);
   expect([first.life.follows, second.life.follows]).toEqual([true, false]);
   expect(second.hold.other?.pid).toBe(1);
@@ -135,12 +141,7 @@ test('the second stands by without a write, and takes over when the first lets g
 });
 
 test('who is killed is taken over from when it is silent for long, and no sooner', async () => {
-  const shared = new Shared();
-  const time = new Timeline();
-  const first = processOf(shared, time, 1);
-  const second = processOf(shared, time, 2);
-  await first.hold.start();
-  await second.hold.start();
+  const { time, first, second } = await twoProcesses();
   await time.pass(BEAT_MS);
   first.life.alive = false;
   await time.pass(GONE_MS - BEAT_MS);
@@ -150,12 +151,7 @@ test('who is killed is taken over from when it is silent for long, and no sooner
 });
 
 test('who was taken over from writes nothing when it wakes, and stands by', async () => {
-  const shared = new Shared();
-  const time = new Timeline();
-  const first = processOf(shared, time, 1);
-  const second = processOf(shared, time, 2);
-  await first.hold.start();
-  await second.hold.start();
+  const { shared, time, first, second } = await twoProcesses();
   first.life.alive = false;
   await time.pass(GONE_MS + POLL_MS);
   expect(second.life.follows).toBe(true);
