@@ -25,12 +25,16 @@ import { fedFrom, Market } from './market.ts';
 
 const MINUTES = 60_000;
 const PARTITIONS = 8;
-const PACE_MS = 1_500;
-/** Records that the groups may have to read before the market waits for them. */
-const LAG_MAX = 20_000;
+const PACE: Pace = { everyMs: 1_500, lagMax: 20_000 };
 const LATE_MS = 3_000;
 export const SESSION_MS = 6_000;
 const GROUPS: readonly GroupName[] = [...SERVICES.map(({ group }) => group), 'aggregation-rebuilder'];
+
+interface Pace {
+  readonly everyMs: number;
+  /** Records that the groups may have to read before the market waits for them. */
+  readonly lagMax: number;
+}
 
 export interface BedWish {
   readonly nodes: 1 | 3;
@@ -45,6 +49,8 @@ export class Bed {
   #publishing: Promise<void> = Promise.resolve();
   #feeder: Bench | null = null;
   #stop = new AbortController();
+  /** How the market publishes, where it is not as ever. */
+  pace: Pace | null = null;
 
   private constructor(
     readonly dir: string,
@@ -116,8 +122,9 @@ export class Bed {
     this.#publishing = (async () => {
       while (!this.#stop.signal.aborted) {
         const lag = await this.lag().catch(() => null);
-        if (lag === null || lag < LAG_MAX) this.market.publish();
-        await Bun.sleep(PACE_MS);
+        const { everyMs, lagMax } = this.pace ?? PACE;
+        if (lag === null || lag < lagMax) this.market.publish();
+        await Bun.sleep(everyMs);
       }
     })();
   }

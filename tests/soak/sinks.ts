@@ -92,14 +92,16 @@ async function opened(bed: Bed): Promise<Apart> {
   return apart;
 }
 
+/** The sum of the positions that projection has committed. */
+export async function committedOf(bed: Bed): Promise<number> {
+  const lags = await bed.log.lag('projection-service');
+  return lags.reduce((sum, each) => sum + each.committed, 0);
+}
+
 /** Resolves when projection has committed more, so that ClickHouse has it. */
-async function written(bed: Bed, what: string): Promise<void> {
-  const committed = async (): Promise<number> => {
-    const lags = await bed.log.lag('projection-service');
-    return lags.reduce((sum, each) => sum + each.committed, 0);
-  };
-  const from = await until('positions', () => committed().catch(() => null), 60_000);
-  await bed.met(`rows ${what}`, async () => (await committed()) > from, 4);
+export async function written(bed: Bed, what: string): Promise<void> {
+  const from = await until('positions', () => committedOf(bed).catch(() => null), 60_000);
+  await bed.met(`rows ${what}`, async () => (await committedOf(bed)) > from, 4);
 }
 
 async function ask(projection: Product, query: string): Promise<unknown> {

@@ -1,0 +1,58 @@
+// ClickHouse cannot be reached for as long as a part is asked for, a minute at a time, while services apart
+// run and the market goes on publishing, more slowly and without waiting for anybody: projection says why it
+// stands still, its offsets wait, its memory stays flat, and it goes on by itself.
+
+import { readFileSync } from 'node:fs';
+import type { Product } from '../support/product.ts';
+import { Apart } from './apart.ts';
+import type { Bed } from './bed.ts';
+import { committedOf, written } from './sinks.ts';
+import type { Tally } from './tally.ts';
+
+const ROLES = ['normalization,enrichment,aggregation,data-quality', 'projection'] as const;
+const MINUTE = 60_000;
+/** A response in this time: what piles up must still be judged in minutes. */
+const SLOW_PACE_MS = 12_000;
+/** Resident memory at the end of the outage, against what it was when a quarter of it was over. */
+const GROWTH_MAX = 1.25;
+
+export async function clickhouseAway(bed: Bed, minutes: number, tally: Tally): Promise<void> {
+  const { clickhouseProxy } = bed;
+  const apart = await Apart.open(bed, ROLES);
+  await bed.feed();
+  await written(bed, 'before ClickHouse is gone');
+  const products = ROLES.map((role) => apart.product(role));
+  bed.pace = { everyMs: SLOW_PACE_MS, lagMax: Number.POSITIVE_INFINITY };
+  clickhouseProxy.turn('refuse');
+  const projection = apart.product('projection');
+  await bed.met('projection says that ClickHouse is gone', () => saysSo(projection), 2);
+  const stands = await committedOf(bed);
+  const settled = Math.ceil(minutes / 4);
+  let early: number[] = [];
+  for (let minute = 1; minute <= minutes; minute += 1) {
+    await Bun.sleep(MINUTE);
+    if (minute === settled) early = products.map(rssMb);
+    tally.happened('minutes without ClickHouse');
+  }
+  if (!(await saysSo(projection))) throw new Error('projection is healthy without ClickHouse');
+  if ((await committedOf(bed)) !== stands) throw new Error('projection has committed what nobody wrote');
+  for (const [n, product] of products.entries()) {
+    const [from = 0, to] = [early[n], rssMb(product)];
+    if (to > from * GROWTH_MAX) throw new Error(`${ROLES[n]} grew from ${from} to ${to} MB in the outage`);
+  }
+  bed.pace = null;
+  clickhouseProxy.turn('pass');
+  await written(bed, 'after ClickHouse came back');
+  await apart.end();
+}
+
+/** An operator who asks is told 503, and that it is ClickHouse. */
+async function saysSo(projection: Product): Promise<boolean> {
+  const response = await projection.get('projection', '/health');
+  return response.status === 503 && /clickhouse/i.test(await response.text());
+}
+
+function rssMb({ pid }: Product): number {
+  const kilobytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Math.round(Number(kilobytes) / 1024);
+}
