@@ -40,7 +40,7 @@ export const SECTIONS: Readonly<Record<SectionName, readonly Part[]>> = {
   sinks: [
     { what: 'SIGKILLs of ClickHouse', goal: 20, round: 5, nodes: 1, run: clickhouseKilled },
     { what: 'replies lost after the write', goal: 100, round: 25, nodes: 1, run: repliesLost },
-    { what: 'minutes without ClickHouse', goal: 20, round: 20, nodes: 1, run: clickhouseAway },
+    { what: 'minutes without ClickHouse', goal: 20, round: 60, nodes: 1, run: clickhouseAway },
     { what: 'SIGKILLs and flushes of Redis', goal: 20, round: 10, nodes: 1, run: redisTroubled },
   ],
   rolling: [{ what: 'rolling restarts', goal: 10, round: 2, nodes: 1, run: rolled }],
