@@ -90,7 +90,9 @@ export function loggerTo(level: string, service: string, write: (line: string) =
   return pino(options, { write });
 }
 
-const WARNINGS: ReadonlySet<string> = new Set(['defect', 'quarantine', 'pause', 'dependency_down']);
+const WARNINGS: ReadonlySet<string> = new Set([
+  ...['defect', 'quarantine', 'pause', 'dependency_down', 'topic_differs'],
+]);
 
 /** Puts an event of the supervisors on a service's log, as one line. */
 export function logEvent(logger: Logger, event: SupervisorEvent): void {

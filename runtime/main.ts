@@ -34,6 +34,7 @@ const AUDIT_MS = 600_000;
 const AUDIT_AGAIN_MS = 15_000;
 /** Without a failure for so long, the log is well again. */
 const LOG_QUIET_MS = 30_000;
+const AS_IT_IS = 'left as it is: compare its partitions, retention and cleanup policy with runtime.yaml';
 const TTY = process.stdout.isTTY === true;
 
 const USAGE = `usage: bun run start
@@ -79,7 +80,8 @@ async function main(): Promise<void> {
     fields: { version: manifest.version, pid: process.pid, data_dir: environment.dataDir },
   });
   const events = eventLog(loggers, ports.counted);
-  const opened = openLog(prepared.config, environment, troubles(events, logger, ports));
+  const troubled = troubles(events, logger, ports);
+  const opened = openLog(prepared.config, environment, troubled);
   ports.opened(opened);
   const launched = await launch({
     prepared,
@@ -96,12 +98,8 @@ async function main(): Promise<void> {
   await launched.database.migrate();
   const started = launched.pipeline.start(() => ports.restoring(launched, events));
   const [differing] = await Promise.all([started, launched.workers.start()]);
-  for (const topic of differing) logger.warn({ event: 'topic_differs', message: topic });
-  const seconds = (systemClock.nowMs() - startedMs) / 1_000;
-  const others = launched.workers.actors().reduce((sum, { instruments }) => sum + instruments, 0);
-  const instruments = launched.pipeline.platform.directory.index.size + others;
-  const restored = instruments === 0 ? '' : `, ${number(instruments)} instruments restored`;
-  voice.say('ready', `ready in ${seconds.toFixed(1)} s${restored}`, { fields: { seconds, instruments } });
+  for (const topic of differing) troubled.differs(`${topic} exists and is not as declared`, AS_IT_IS);
+  sayReady(launched, voice, startedMs);
   keepRetention(launched);
   if (environment.connectors.length > 0) return await followLive(launched, environment, voice, stop);
   // A part of the services has nobody to feed it here: the whole replays the sample.
@@ -114,6 +112,14 @@ async function main(): Promise<void> {
     voice,
     stop,
   });
+}
+
+function sayReady({ workers, pipeline }: Launched, voice: Voice, startedMs: number): void {
+  const seconds = (systemClock.nowMs() - startedMs) / 1_000;
+  const others = workers.actors().reduce((sum, { instruments }) => sum + instruments, 0);
+  const instruments = pipeline.platform.directory.index.size + others;
+  const restored = instruments === 0 ? '' : `, ${number(instruments)} instruments restored`;
+  voice.say('ready', `ready in ${seconds.toFixed(1)} s${restored}`, { fields: { seconds, instruments } });
 }
 
 async function followLive(
@@ -180,6 +186,7 @@ function troubles(
   return {
     note: (cause) => retries.failed('log', cause, 'tried again; input waits'),
     told: (cause, decision) => say('rebalance', cause, decision),
+    differs: (cause, decision) => say('topic_differs', cause, decision),
     urlOf,
   };
 }

@@ -27,6 +27,8 @@ export interface LogVoice {
   note(cause: string): void;
   /** What was noticed of the topics, and what is done about it. */
   told(cause: string, decision: string): void;
+  /** Topics are not as they should be, and are left so. */
+  differs(cause: string, decision: string): void;
   /** Which worker of the process it is opened for; unset: the process's own thread. */
   readonly worker?: string;
   /** Where this process answers for a group; unset: nowhere. */
@@ -38,7 +40,7 @@ export interface LogVoice {
  * that are away are no reason to throw.
  */
 export function openLog(config: Config, environment: Environment, voice: LogVoice): OpenedLog {
-  const { note, told } = voice;
+  const { note, told, differs } = voice;
   const { kafka } = environment;
   if (kafka === null) {
     const dir = join(environment.dataDir, 'log');
@@ -66,6 +68,7 @@ export function openLog(config: Config, environment: Environment, voice: LogVoic
     layoutPollMs: settings.layout_poll_ms,
     note,
     told,
+    differs,
   });
   return { log, name: 'kafka', target: kafka.brokers.join(','), worker };
 }

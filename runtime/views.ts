@@ -177,6 +177,7 @@ export const EVENT_KINDS = [
   'dependency_up',
   'data_loss',
   'replay',
+  'topic_differs',
   'note',
 ] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];

@@ -37,6 +37,9 @@ async function main(wish: Wish): Promise<number> {
   return replayIn(wish, temporary);
 }
 
+/** No brokers are asked: it works alone. */
+const SILENT = { note: () => {}, told: () => {}, differs: () => {} };
+
 /** Found out before the work, not after it. Throws StartRefused. */
 function requireWritable(dir: string): void {
   try {
@@ -63,7 +66,7 @@ async function replayIn(wish: Wish, dataDir: string): Promise<number> {
     process.exit(EXIT_EXHAUSTED);
   };
   const stop = onSignals(voice);
-  const opened = openLog(prepared.config, environment, { note: () => {}, told: () => {} });
+  const opened = openLog(prepared.config, environment, SILENT);
   const metrics = { telemetry: new Map(), connectorTelemetry: new ConnectorTelemetry([]) };
   const launched = await launch({ prepared, environment, opened, loggers, events, ...metrics, exhausted });
   let summary: ReplaySummary;

@@ -170,7 +170,13 @@ export class BytesReader {
     return Array.from({ length: Math.max(0, this.int32()) }, read);
   }
 
+  /** Zigzag. */
   varint(): number {
+    const value = this.uvarint();
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+
+  uvarint(): number {
     let value = 0;
     let scale = 1;
     for (;;) {
@@ -178,7 +184,7 @@ export class BytesReader {
       if (byte === undefined) throw new RangeError('a varint past the end');
       this.at += 1;
       value += (byte & 127) * scale;
-      if (byte < 128) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+      if (byte < 128) return value;
       scale *= 128;
     }
   }

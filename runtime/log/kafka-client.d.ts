@@ -53,6 +53,8 @@ declare module 'kafkajs/src/broker/index.js' {
 
   export default class Broker {
     constructor(options: { connectionPool: ConnectionPool; logger: object; allowAutoTopicCreation: boolean });
+    /** By API; null before it is connected. */
+    versions: Readonly<Record<number, { minVersion: number; maxVersion: number }>> | null;
     connect(): Promise<void>;
     disconnect(): Promise<void>;
     isConnected(): boolean;

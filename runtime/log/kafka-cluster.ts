@@ -11,6 +11,7 @@ import socketFactory from 'kafkajs/src/network/socketFactory.js';
 import { dropWhenBroken, exchange, type Request } from './kafka-exchange.ts';
 import { asKafkaFault } from './kafka-fault.ts';
 import { type Address, type Metadata, metadataRequest } from './kafka-metadata.ts';
+import { DESCRIBE_CLUSTER, registeredRequest, WITH_AWAY } from './kafka-registered.ts';
 import type { TopicPartition } from './log.ts';
 
 export interface KafkaConnection {
@@ -118,8 +119,17 @@ export class KafkaCluster {
     throw failure;
   }
 
-  async brokers(): Promise<number> {
-    return (await this.#known()).nodes.size;
+  /** Brokers that belong to it, those that are away included; before Kafka 4 those that are up. */
+  async registered(): Promise<number> {
+    const node = await this.any();
+    const { maxVersion = 0 } = node.broker.versions?.[DESCRIBE_CLUSTER] ?? {};
+    if (maxVersion >= WITH_AWAY) return node.send(registeredRequest());
+    return (await node.send(metadataRequest([]))).nodes.size;
+  }
+
+  /** Addresses that it was told of. */
+  get named(): number {
+    return this.#options.brokers.length;
   }
 
   /** Names of all topics but Kafka's own, as a broker answers now. */
@@ -133,6 +143,12 @@ export class KafkaCluster {
     if (topics.length === 0) return new Map();
     const { leaders } = await (await this.any()).send(metadataRequest(topics));
     return new Map([...leaders].map(([topic, found]) => [topic, found.length]));
+  }
+
+  /** Copies of topics as a broker answers now; topics that do not exist are left out. */
+  async copies(topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    if (topics.length === 0) return new Map();
+    return (await (await this.any()).send(metadataRequest(topics))).copies;
   }
 
   stale(): void {

@@ -13,6 +13,8 @@ export interface Metadata {
   readonly controller: number;
   /** Leaders by partition; −1: none now. */
   readonly leaders: ReadonlyMap<string, readonly number[]>;
+  /** Copies of each topic, those on brokers that are away included: of its partition with the fewest. */
+  readonly copies: ReadonlyMap<string, number>;
 }
 
 const UNKNOWN_TOPIC = 3;
@@ -37,19 +39,23 @@ function readMetadata(answer: BytesReader): Metadata {
   answer.string();
   const controller = answer.int32();
   const leaders = new Map<string, readonly number[]>();
+  const copies = new Map<string, number>();
   answer.array(() => {
     const missing = answer.int16() === UNKNOWN_TOPIC;
     const name = answer.string() ?? '';
     answer.int8();
     const found: number[] = [];
+    let fewest = Number.POSITIVE_INFINITY;
     answer.array(() => {
       answer.int16();
       const partition = answer.int32();
       found[partition] = answer.int32();
-      answer.array(() => answer.int32());
+      fewest = Math.min(fewest, answer.array(() => answer.int32()).length);
       answer.array(() => answer.int32());
     });
-    if (!missing) leaders.set(name, found);
+    if (missing) return;
+    leaders.set(name, found);
+    copies.set(name, fewest);
   });
-  return { nodes, controller, leaders };
+  return { nodes, controller, leaders, copies };
 }

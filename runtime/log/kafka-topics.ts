@@ -4,11 +4,20 @@ import type { KafkaCluster } from './kafka-cluster.ts';
 import { errorType } from './kafka-fault.ts';
 import { ends } from './kafka-fetch.ts';
 import type { TopicSpec } from './log.ts';
+import { type Copies, copiesNow, type FewCopies, fewCopies } from './topic-copies.ts';
 
-/** Null: 3 copies of which 2 count where there are three brokers or more, else 1 and 1. */
+/**
+ * Null: a copy for each broker of the cluster, away or up, but three at most; of three or more, two must have
+ * a record before it counts, else one.
+ */
 export interface TopicPolicy {
   readonly replication: number | null;
   readonly minInsyncReplicas: number | null;
+}
+
+interface KeptTopics {
+  readonly topics: TopicPolicy;
+  readonly differs: (cause: string, decision: string) => void;
 }
 
 const CREATE_MS_MAX = 20_000;
@@ -49,7 +58,7 @@ async function create(
   policy: TopicPolicy,
 ): Promise<void> {
   const { broker } = await cluster.controller();
-  const replication = policy.replication ?? ((await cluster.brokers()) >= 3 ? 3 : 1);
+  const replication = copiesNow(await copiesOf(cluster, policy.replication));
   const minInsyncReplicas = policy.minInsyncReplicas ?? (replication >= 3 ? 2 : 1);
   for (const spec of specs) {
     const settings = {
@@ -66,6 +75,30 @@ async function create(
       if (!alreadyThere(error)) throw error;
     }
   }
+}
+
+async function copiesOf(cluster: KafkaCluster, asked: number | null): Promise<Copies> {
+  return { asked, registered: await cluster.registered(), named: cluster.named };
+}
+
+/** Tells of those that have fewer copies than they should, however they came to be. */
+export async function tellCopies(
+  cluster: KafkaCluster,
+  specs: readonly TopicSpec[],
+  { topics: policy, differs }: KeptTopics,
+): Promise<void> {
+  const names = specs.map(({ name }) => name);
+  const few = await cluster.use('copies of topics', () => tooFewCopies(cluster, names, policy.replication));
+  if (few !== null) differs(few.cause, few.decision);
+}
+
+/** `asked`: what `kafka.replication` says. Null: none has too few. */
+export async function tooFewCopies(
+  cluster: KafkaCluster,
+  names: readonly string[],
+  asked: number | null,
+): Promise<FewCopies | null> {
+  return fewCopies(await cluster.copies(names), await copiesOf(cluster, asked));
 }
 
 /** Another process was quicker. */

@@ -18,7 +18,7 @@ import { KafkaMember } from './kafka-member.ts';
 import { Outputs } from './kafka-outputs.ts';
 import { patiently } from './kafka-patience.ts';
 import { Reads } from './kafka-reads.ts';
-import { addPartitions, createTopics, describeTopics, type TopicPolicy } from './kafka-topics.ts';
+import { addPartitions, createTopics, describeTopics, type TopicPolicy, tellCopies } from './kafka-topics.ts';
 import type { TransactionOptions } from './kafka-transaction.ts';
 import { decidedEnds, Watch } from './kafka-watch.ts';
 import { Writers } from './kafka-writer.ts';
@@ -62,6 +62,8 @@ export interface KafkaLogOptions {
   readonly note: (cause: string) => void;
   /** What was noticed of the topics, and what is done about it. */
   readonly told: (cause: string, decision: string) => void;
+  /** Topics are not as they should be, and are left so. */
+  readonly differs: (cause: string, decision: string) => void;
 }
 
 const BATCH_BYTES_MAX = 900_000;
@@ -109,19 +111,23 @@ class KafkaLog implements Log {
   }
 
   /** Waits for brokers that are away, as `join` does. */
-  bootstrap(specs: readonly TopicSpec[]): Promise<{ created: string[]; differing: string[] }> {
-    return this.#patiently(() => this.#bootstrap(specs));
-  }
-
-  async #bootstrap(specs: readonly TopicSpec[]): Promise<{ created: string[]; differing: string[] }> {
+  async bootstrap(specs: readonly TopicSpec[]): Promise<{ created: string[]; differing: string[] }> {
     const own = { ...COMPACTED, partitions: 1 };
     const all = [...specs, ...[WRITERS_CHANGELOG, LAYOUTS].map((name) => ({ ...own, name }))];
-    const made = new Set(await createTopics(this.#cluster, all, this.#options.topics));
-    await this.#keepLayouts(specs);
+    const made = new Set(await this.#patiently(() => this.#provide(all)));
+    await this.#patiently(() => this.#keepLayouts(specs));
     const names = specs.map(({ name }) => name);
-    const found = new Map((await describeTopics(this.#cluster, names)).map((spec) => [spec.name, spec]));
+    const described = await this.#patiently(() => describeTopics(this.#cluster, names));
+    const found = new Map(described.map((spec) => [spec.name, spec]));
     const differing = specs.filter((spec) => differs(spec, found.get(spec.name))).map(({ name }) => name);
     return { created: names.filter((name) => made.has(name)), differing };
+  }
+
+  /** What is told is told before anything waits for the only broker that holds a topic. */
+  async #provide(specs: readonly TopicSpec[]): Promise<readonly string[]> {
+    const made = await createTopics(this.#cluster, specs, this.#options.topics);
+    await tellCopies(this.#cluster, specs, this.#options);
+    return made;
   }
 
   /** A topic's first layout is what the topic is found with. */
@@ -168,7 +174,7 @@ class KafkaLog implements Log {
   async #join(group: string, topics: readonly string[], of?: string): Promise<Member> {
     const counts = await Promise.all(topics.map((topic) => this.#partitions(topic)));
     const changelog = { ...COMPACTED, name: changelogTopic(group), partitions: Math.max(1, ...counts) };
-    await createTopics(this.#cluster, [changelog], this.#options.topics);
+    await this.#provide([changelog]);
     const { connection } = this.#options;
     const worker = of === undefined ? this.#options.worker : `${this.#options.worker}/${of}`;
     const others = [...this.#members.values()].filter((each) => each.group === group).length;

@@ -145,6 +145,8 @@ function ownLog(worker: string, config: Order['config'], environment: Order['env
     worker,
     note: (cause) => say('dependency_down', cause, 'tried again; input waits'),
     told: (cause, decision) => say('rebalance', cause, decision),
+    // Of the same topics, the process's own thread tells.
+    differs: () => {},
   }).log;
 }
 

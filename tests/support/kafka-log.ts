@@ -26,6 +26,7 @@ export function kafkaOptions(brokers: string, more: Partial<KafkaLogOptions> = {
     nowMs: Date.now,
     layoutPollMs: 500,
     told: () => {},
+    differs: () => {},
     note: (cause) => {
       if (process.env.NOTES) console.log('note', cause);
     },

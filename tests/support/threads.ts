@@ -38,7 +38,7 @@ export async function openThreads(
   const seen: SupervisorEvent[] = [];
   const loggers = openLoggers({ dir, level: 'warn', stdout: () => {} });
   const events = eventLog(loggers, (event) => seen.push(event));
-  const opened = openLog(prepared.config, environment, { note: () => {}, told: () => {} });
+  const opened = openLog(prepared.config, environment, { note: () => {}, told: () => {}, differs: () => {} });
   const launched = await launch({
     prepared,
     environment,
