@@ -20,6 +20,7 @@ import { reportFold, reportMoved, reportRelease, reportRestored, reportStrayed }
 import type { Marks, Resting } from './resting.ts';
 import { type Standing, waitsFor } from './standing.ts';
 import type { StartState } from './start-state.ts';
+import { Waking } from './waking.ts';
 
 export class Partition implements SlotOwner {
   readonly #ports: PartitionPorts;
@@ -28,6 +29,7 @@ export class Partition implements SlotOwner {
   readonly #restored: StartState;
   readonly #ended: PartitionEnded;
   readonly #reader: PartitionReader;
+  readonly #waking: Waking;
   readonly #stop = new AbortController();
   readonly #drained = Promise.withResolvers<void>();
   readonly #address: Address<RouterMessage>;
@@ -54,6 +56,7 @@ export class Partition implements SlotOwner {
     this.#state = routerFrom(restored.router);
     this.#ended = ended;
     this.#reader = new PartitionReader(ports, plan, member, of, restored.missed, this.#stop.signal);
+    this.#waking = new Waking(ports, plan, of, restored.resting, this.#stop.signal);
     this.#sinceMs = ports.clock.nowMs();
     this.#turnMs = this.#sinceMs;
     const behaviour = routerBehaviour(plan.settings);
@@ -166,7 +169,7 @@ export class Partition implements SlotOwner {
       case 'poll':
         return this.#answer(this.#poll(effect));
       case 'fold':
-        return this.#ports.directory.fold(effect.instrument, effect.message);
+        return this.#answer(this.#waking.fold(effect.instrument, effect.message, this.#state));
       case 'defer':
         return this.#answer(this.#defer(effect));
       case 'hand-over':
@@ -196,10 +199,10 @@ export class Partition implements SlotOwner {
     }
   }
 
-  /** The answer of a port is a message; its failure is one too. */
-  #answer(answer: Promise<RouterMessage | null>): void {
+  /** The answer of a port is a message; its failure is one too. Null: none is to come. */
+  #answer(answer: Promise<RouterMessage | null> | null): void {
     const { seq } = this.#state;
-    answer.then(
+    answer?.then(
       (message) => {
         if (message !== null) this.tell(message);
       },

@@ -1,10 +1,11 @@
 // Recovery: what a partition starts with. Each stored state is looked over; it stays packed when it is whole.
-// An instrument whose stored state cannot be read is
-// folded again from the input of its partition, up to the position that the state stood at, so that it goes
-// on as if nothing had happened; one event says so. What retention has taken of the input is read from
+// An instrument whose stored state cannot be read, whether that shows here or when it is needed (waking.ts),
+// is folded again from the input of its partition, up to the position that the state stood at, so that it
+// goes on as if nothing had happened; one event says so. What retention has taken of the input is read from
 // elsewhere where the stage is a function of its set of ticks; else the event says what is missing. Without
 // that the instrument is left unreadable, which leads to quarantine, never to a wrong number.
 
+import { present } from '../actors/domain/invariant.ts';
 import { keyHash } from '../actors/domain/murmur2.ts';
 import { asOf, bornAt, type Layout, placed, versionOf } from '../actors/layout.ts';
 import { isActive } from '../actors/quarantine.ts';
@@ -17,10 +18,11 @@ import type { PackedStore } from './packed-store.ts';
 import { readParked } from './parking.ts';
 import type { PartitionPlan, PartitionPorts } from './partition-plan.ts';
 import { Again, Refolding } from './refolding.ts';
-import { type Marks, raise } from './resting.ts';
-import { glanceOf } from './slot-maker.ts';
+import { type Damage, type Marks, raise } from './resting.ts';
+import { glanceOf, type SlotMaker } from './slot-maker.ts';
 
-type RecoveredRouter = Omit<RestoredRouter, 'instruments'>;
+/** How far its partition is folded, and what is told of quarantines there. */
+type Folded = Pick<RestoredRouter, 'position' | 'quarantines' | 'layout'>;
 type Ports = Pick<PartitionPorts, 'log' | 'clock' | 'record'>;
 
 /** States looked over before others get a turn. */
@@ -39,50 +41,79 @@ export async function recoverSlots(
   ports: Ports,
   plan: PartitionPlan,
   of: TopicPartition,
-  router: RecoveredRouter,
+  router: Folded,
   store: PackedStore,
 ): Promise<Recovered> {
   const { slot: maker } = plan;
-  const slots = new Map<string, Slot>();
   const instruments: (readonly [string, number])[] = [];
   const marks: Marks = new Map();
-  if (maker === null) return { slots, instruments, marks };
+  if (maker === null) return { slots: new Map(), instruments, marks };
   const note = (id: string, { watermarkMs, dueMs }: Glance): void => {
     instruments.push([id, dueMs]);
     raise(marks, id, watermarkMs);
   };
-  const damaged: string[] = [];
+  const damaged: Damage[] = [];
   let seen = 0;
   for (const id of store.ids()) {
     seen += 1;
     if (seen % PER_TURN === 0) await new Promise<void>((done) => ports.clock.after(0, done));
     const parts = store.peek(id) ?? new Map();
-    try {
-      note(id, maker.glance(id, parts));
-    } catch {
-      damaged.push(id);
-    }
+    // What is in quarantine gets its actor at once.
+    const found = lookOver(maker, id, parts, isActive(router.quarantines, id));
+    if (typeof found === 'string') damaged.push({ id, cause: found, parts: [...parts.keys()] });
+    else note(id, found);
   }
-  const recovery = new Recovery(ports, plan, of, router);
-  for (const [id, { slot, decision }] of await recovery.run(damaged)) {
-    const parts = store.peek(id) ?? new Map();
-    const cause = maker.restore(id, parts).unusable ?? '';
-    const again = slot.unusable === null ? slot.replacing([...parts.keys()]) : slot;
-    slots.set(id, again);
-    note(id, glanceOf(again));
-    const { service } = plan.settings;
+  const slots = await foldAgain(ports, plan, of, router, damaged);
+  for (const [id, slot] of slots) note(id, glanceOf(slot));
+  return { slots, instruments, marks };
+}
+
+/** `wholly`: by building it. A string says why it cannot be read. */
+function lookOver(
+  maker: SlotMaker,
+  id: string,
+  parts: ReadonlyMap<string, Uint8Array>,
+  wholly: boolean,
+): Glance | string {
+  const built = wholly ? maker.restore(id, parts).unusable : null;
+  if (built !== null) return built;
+  try {
+    return maker.glance(id, parts);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    return maker.restore(id, parts).unusable ?? cause;
+  }
+}
+
+/**
+ * The slots of instruments whose stored state cannot be read, as of the router's position; unusable where
+ * that cannot be. An event for each. Throws what the log throws.
+ */
+export async function foldAgain(
+  ports: Ports,
+  plan: PartitionPlan,
+  of: TopicPartition,
+  router: Folded,
+  damaged: readonly Damage[],
+): Promise<ReadonlyMap<string, Slot>> {
+  const slots = new Map<string, Slot>();
+  const found = await new Recovery(ports, plan, of, router).run(damaged.map(({ id }) => id));
+  const { service } = plan.settings;
+  for (const { id, cause, parts } of damaged) {
+    const { slot, decision } = present(found.get(id), id);
+    slots.set(id, slot.unusable === null ? slot.replacing(parts) : slot);
     ports.record({ kind: 'defect', service, actor: id, cause, decision, budget_left: null });
   }
-  return { slots, instruments, marks };
+  return slots;
 }
 
 class Recovery {
   readonly #ports: Ports;
   readonly #plan: PartitionPlan;
   readonly #of: TopicPartition;
-  readonly #router: RecoveredRouter;
+  readonly #router: Folded;
 
-  constructor(ports: Ports, plan: PartitionPlan, of: TopicPartition, router: RecoveredRouter) {
+  constructor(ports: Ports, plan: PartitionPlan, of: TopicPartition, router: Folded) {
     this.#ports = ports;
     this.#plan = plan;
     this.#of = of;

@@ -6,6 +6,13 @@ import type { Slot } from '../actors/slot.ts';
 import type { PackedStore } from './packed-store.ts';
 import type { SlotMaker } from './slot-maker.ts';
 
+/** A stored state that cannot be read: why, and what it is made of. */
+export interface Damage {
+  readonly id: string;
+  readonly cause: string;
+  readonly parts: readonly string[];
+}
+
 export class Resting {
   readonly #maker: SlotMaker | null;
   readonly #store: PackedStore;
@@ -40,6 +47,28 @@ export class Resting {
     const maker = this.#sharded();
     const parts = this.#store.take(id);
     return parts === null ? maker.fresh(id) : maker.restore(id, parts);
+  }
+
+  /**
+   * Builds its slot, for `take` to give out. Null: done, or it does not rest here; else what is stored cannot
+   * be read and stays.
+   */
+  wake(id: string): Damage | null {
+    const parts = this.#store.take(id);
+    if (parts === null) return null;
+    const slot = this.#sharded().restore(id, parts);
+    if (slot.unusable === null) {
+      this.#made.set(id, slot);
+      return null;
+    }
+    this.#store.put(id, parts);
+    return { id, cause: slot.unusable, parts: [...parts.keys()] };
+  }
+
+  /** To be gone on with instead of what is stored. */
+  replace(id: string, slot: Slot): void {
+    this.#store.delete(id);
+    this.#made.set(id, slot);
   }
 
   /** Its actor is given up; `take` brings it back. */

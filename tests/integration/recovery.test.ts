@@ -5,7 +5,9 @@
 import { Database } from 'bun:sqlite';
 import { expect, test } from 'bun:test';
 import { join } from 'node:path';
+import { sealJson } from '../../actors/domain/sealed.ts';
 import type { StageRecord } from '../../actors/stage.ts';
+import { LogFault } from '../../runtime/log/log-fault.ts';
 import { TOPIC } from '../../runtime/services.ts';
 import type { CountedRecord } from '../simulation/counting-stages.ts';
 import { temporaryDirectory } from '../support/product.ts';
@@ -14,6 +16,7 @@ import { until } from '../support/until.ts';
 
 const A = 'X:R:A';
 const B = 'X:R:B';
+const C = 'X:R:C';
 const LATER_MS = 100 * 24 * 3_600_000;
 
 function records(instrument: string, ids: readonly number[]): CountedRecord[] {
@@ -29,15 +32,26 @@ interface StateRow {
 
 /** Flips a bit of all that is stored of an instrument; returns how many parts that are. */
 function damage(dir: string, instrument: string): number {
+  return rewrite(dir, instrument, (value) => {
+    const flipped = value.slice();
+    flipped[flipped.length - 2] = (flipped.at(-2) ?? 0) ^ 1;
+    return flipped;
+  });
+}
+
+/** What is stored holds by its checksum, and is nothing that its stage wrote. */
+function garble(dir: string, instrument: string): number {
+  return rewrite(dir, instrument, () => sealJson(1, { ids: 'of another kind' }));
+}
+
+function rewrite(dir: string, instrument: string, of: (value: Uint8Array) => Uint8Array): number {
   using file = new Database(join(dir, 'log.sqlite'));
   const rows = file.query<StateRow, []>('SELECT owner, tp, key, value FROM state').all();
   const hit = rows.filter(({ key }) => key.startsWith(`i:${instrument}`));
   for (const { owner, tp, key, value } of hit) {
-    const flipped = value.slice();
-    flipped[flipped.length - 2] = (flipped.at(-2) ?? 0) ^ 1;
     file
       .query('UPDATE state SET value = ? WHERE owner = ? AND tp = ? AND key = ?')
-      .run(flipped, owner, tp, key);
+      .run(of(value), owner, tp, key);
   }
   return hit.length;
 }
@@ -77,6 +91,91 @@ test('a state with a flipped bit is folded again from the log, told, and stored 
   expect(last.of('defect')).toEqual([]);
   expect(last.state(A, 'aggregation')).toEqual([0, 2, 3, 4]);
   await last.stop();
+});
+
+test('a state that holds by its checksum and cannot be read is folded again when it is needed', async () => {
+  using dir = temporaryDirectory();
+  const run = await Supervised.start(dir.path);
+  await run.feed([...records(A, [0, 1, 2]), ...records(B, [0, 2]), ...records(C, [0])]);
+  await run.idle();
+  await run.stop();
+  expect([garble(dir.path, A), garble(dir.path, C)]).toEqual([3, 3]);
+
+  const next = await Supervised.start(dir.path);
+  expect(next.of('defect')).toEqual([]);
+  await next.feed([...records(A, [3, 4]), ...records(B, [3]), ...records(C, [2])]);
+  await next.idle();
+  const told = next.of('defect');
+  expect(told.map(({ actor, service }) => `${service} ${actor}`).sort()).toEqual(
+    ['aggregation-service', 'data-quality-service', 'enrichment-service'].flatMap((service) =>
+      [A, C].map((id) => `${service} ${id}`),
+    ),
+  );
+  for (const { actor, cause, decision } of told) {
+    expect(cause).toContain('cannot be read: the ids are no list');
+    expect(decision).toStartWith(`folded again from ${actor === A ? 3 : 1} records of `);
+  }
+  for (const [id, ids] of [
+    [A, [0, 2, 3, 4]],
+    [B, [0, 2, 3]],
+    [C, [0, 2]],
+  ] as const) {
+    const bars = await next.on(TOPIC.bars, id);
+    expect(bars.map((each) => each.id)).toEqual([...ids]);
+    expect(bars.map(({ nth }) => nth)).toEqual(ids.map((_, n) => n + 1));
+    expect(next.state(id, 'aggregation')).toEqual([...ids]);
+  }
+  expect(next.of('quarantine')).toEqual([]);
+  await next.stop();
+
+  const last = await Supervised.start(dir.path);
+  await last.feed(records(A, [5]));
+  await last.idle();
+  expect(last.of('defect')).toEqual([]);
+  expect(last.state(A, 'aggregation')).toEqual([0, 2, 3, 4, 5]);
+  await last.stop();
+});
+
+test('so is that of an instrument in quarantine, at the start, and a release goes on from it', async () => {
+  using dir = temporaryDirectory();
+  const run = await Supervised.start(dir.path, { quarantine: { intensity: 0, periodMs: 600_000 } });
+  await run.feed(records(A, [0, 1, 2]));
+  await until('the quarantine', () => run.of('quarantine').length > 0);
+  await run.idle();
+  await run.stop();
+  garble(dir.path, A);
+
+  const next = await Supervised.start(dir.path);
+  const told = next.of('defect').find(({ service }) => service === 'aggregation-service');
+  expect(told?.cause).toContain('the ids are no list');
+  next.platform.release(A);
+  await until('the release', () => next.state(A, 'aggregation')?.toString() === '0,2');
+  await next.idle();
+  await next.stop();
+});
+
+test('a log that fails on the way fails the batch, which is done again', async () => {
+  using dir = temporaryDirectory();
+  const run = await Supervised.start(dir.path);
+  await run.feed(records(A, [0, 2]));
+  await run.idle();
+  await run.stop();
+  garble(dir.path, A);
+  const next = await Supervised.start(dir.path);
+  const { offsetAt } = next.log;
+  let failures = 0;
+  next.log.offsetAt = async (...of) => {
+    failures += 1;
+    if (failures <= 5) throw new LogFault('out of order', 'log_io', true);
+    return offsetAt.apply(next.log, of);
+  };
+  await next.feed(records(A, [3]));
+  await next.idle();
+  expect(failures).toBeGreaterThan(5);
+  expect(next.state(A, 'aggregation')).toEqual([0, 2, 3]);
+  expect(idsOf(await next.on(TOPIC.bars, A))).toEqual([0, 2, 3]);
+  expect(next.of('quarantine')).toEqual([]);
+  await next.stop();
 });
 
 /** Fed, read, gone from the topics by retention, and damaged. */

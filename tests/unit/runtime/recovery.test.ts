@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { aggregationStage } from '../../../actors/aggregate.ts';
 import { assessmentStage } from '../../../actors/assess.ts';
+import { seal, unseal } from '../../../actors/domain/sealed.ts';
 import { enrichmentStage } from '../../../actors/enrich.ts';
 import { type Slot, slotOf } from '../../../actors/slot.ts';
 import type { Stage } from '../../../actors/stage.ts';
@@ -13,7 +14,7 @@ import { openEmbeddedLog } from '../../../runtime/log/embedded.ts';
 import type { Log } from '../../../runtime/log/log.ts';
 import { PackedStore } from '../../../runtime/packed-store.ts';
 import type { PartitionPlan } from '../../../runtime/partition-plan.ts';
-import { recoverSlots } from '../../../runtime/recovery.ts';
+import { foldAgain, recoverSlots } from '../../../runtime/recovery.ts';
 import { Resting } from '../../../runtime/resting.ts';
 import { glanceOf, slotMaker } from '../../../runtime/slot-maker.ts';
 import { temporaryDirectory } from '../../support/product.ts';
@@ -110,7 +111,11 @@ async function recovered(make: PartitionPlan['slot'], parts: ReadonlyMap<string,
   store.put(ID, parts);
   const { slots, instruments } = await recoverSlots(ports, plan, OF, router, store);
   expect(instruments.map(([id]) => id)).toEqual([ID]);
-  return { slot: new Resting(make, store, slots).take(ID), told };
+  const resting = new Resting(make, store, slots);
+  const damage = resting.wake(ID);
+  const damaged = damage === null ? [] : [damage];
+  for (const [id, slot] of await foldAgain(ports, plan, OF, router, damaged)) resting.replace(id, slot);
+  return { slot: resting.take(ID), told };
 }
 
 const options = testOptions();
@@ -163,6 +168,17 @@ describe.each(STAGES)('a stored state of %s', (_, make, parts) => {
       expect(told).toHaveLength(1);
     }
   }, 60_000);
+
+  test('that holds by its checksum and ends too soon is folded again as well', async () => {
+    const [part = '', bytes = new Uint8Array()] =
+      [...parts].findLast(([name]) => name !== 'head' && name !== 'memory') ?? [];
+    const { version, body } = unseal(bytes, [bytes[0] ?? 0]);
+    const short = new Map(parts).set(part, seal(version, body.subarray(0, -3)));
+    const { slot, told } = await recovered(make, short);
+    expect(slot.unusable).toBeNull();
+    expect(hexOf(partsOf(slot))).toEqual(hexOf(parts));
+    expect(told).toHaveLength(1);
+  });
 });
 
 test('4 KB and more of aggregation were damaged', () => {
