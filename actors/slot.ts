@@ -76,7 +76,7 @@ function makeSlot<State>(
     noting: (found) => makeSlot(stage, stored, state, found, lastOffset),
     settled: () => makeSlot(stage, { state, damaged: [] }, state, defects, lastOffset),
     replacing: (damaged) => makeSlot(stage, { state: null, damaged }, state, defects, lastOffset),
-    packed: () => (state === stored.state ? wholeOf(stage, state) : null),
+    packed: () => (state === stored.state ? partsOf(stage, state) : null),
     renewed: () => makeSlot(stage, stored, state, NO_RESTARTS, lastOffset),
     lastOffset,
     watermarkMs: () => stage.watermarkMs?.(state) ?? null,
@@ -93,7 +93,7 @@ function changesOf<State>(stage: Stage<State>, stored: Stored<State>, state: Sta
   return changes;
 }
 
-function wholeOf<State>(stage: Stage<State>, state: State) {
+function partsOf<State>(stage: Stage<State>, state: State) {
   return stage
     .store(null, state)
     .flatMap(({ part, bytes }) => (bytes === null ? [] : [[part, bytes] as const]));
