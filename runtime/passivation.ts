@@ -4,7 +4,6 @@
 
 import { budgetLeft, type RestartPolicy } from '../actors/supervision.ts';
 import type { Resident } from './directory.ts';
-import type { Clock } from './host.ts';
 
 type Parts = readonly (readonly [part: string, bytes: Uint8Array])[];
 
@@ -23,17 +22,4 @@ export function atRest(
     found.set(slotKey, parts);
   }
   return found;
-}
-
-/** Calls `passivate` each `idleMs` until it is cancelled: an actor goes after one to two of them. */
-export function everyIdle(clock: Clock, idleMs: number, passivate: () => void): () => void {
-  let cancel: () => void;
-  const next = (): void => {
-    cancel = clock.after(idleMs, () => {
-      passivate();
-      next();
-    });
-  };
-  next();
-  return () => cancel();
 }

@@ -23,7 +23,7 @@ import { Group } from './group.ts';
 import { type Address, branch, type Clock, type Draw, type Host } from './host.ts';
 import type { Log, TopicPartition } from './log/log.ts';
 import type { PartitionPlan } from './partition-plan.ts';
-import { everyIdle } from './passivation.ts';
+import { repeating } from './repeating.ts';
 import {
   type GroupName,
   marketOfRawTopic,
@@ -139,7 +139,7 @@ export class Platform {
 
   /** Joins every group, in the order of the pipeline; each is ready when its state is restored. */
   async start(): Promise<void> {
-    this.#passivation = everyIdle(this.#ports.clock, this.#policy.idleMs, () => this.directory.passivate());
+    this.#passivation = repeating(this.#ports.clock, this.#policy.idleMs, () => this.directory.passivate());
     for (const group of this.groups.values()) await group.join();
     this.started = true;
   }

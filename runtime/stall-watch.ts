@@ -5,6 +5,7 @@
 
 import type { Clock } from './host.ts';
 import type { PartitionLag, TopicPartition } from './log/log.ts';
+import { repeating } from './repeating.ts';
 import { type Standing, standingText } from './standing.ts';
 
 export interface StallPorts {
@@ -33,7 +34,8 @@ export class StallWatch {
   readonly #ports: StallPorts;
   readonly #seen = new Map<string, Seen>();
   #stalled: ReadonlyMap<string, string> = new Map();
-  #cancel: (() => void) | null = null;
+  /** Null: it does not look. */
+  #stop: (() => void) | null = null;
 
   constructor(ports: StallPorts) {
     this.#ports = ports;
@@ -45,28 +47,20 @@ export class StallWatch {
   }
 
   start(): void {
-    this.#next();
+    const { clock, afterMs } = this.#ports;
+    this.#stop = repeating(clock, afterMs / LOOKS, () => this.#look());
   }
 
   stop(): void {
-    this.#cancel?.();
-    this.#cancel = null;
+    this.#stop?.();
+    this.#stop = null;
     this.#stalled = new Map();
-  }
-
-  #next(): void {
-    this.#cancel = this.#ports.clock.after(this.#ports.afterMs / LOOKS, () => {
-      const mine = this.#cancel;
-      void this.#look().then(() => {
-        if (this.#cancel === mine) this.#next();
-      });
-    });
   }
 
   /** A log that does not answer says so itself. */
   async #look(): Promise<void> {
     const lags = await this.#ports.lag().catch(() => null);
-    if (lags === null || this.#cancel === null) return;
+    if (lags === null || this.#stop === null) return;
     const stalled = new Map<string, string>();
     const fresh: string[] = [];
     const moved: string[] = [];
