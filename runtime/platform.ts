@@ -1,5 +1,5 @@
 // The platform: the hosted services, their groups and the tree above them, built from parts that somebody
-// else made. It starts and drains in the order of the pipeline, so that what is upstream stops first.
+// else made. It drains in the order of the pipeline, so that what is upstream stops first.
 //
 //   root ─ markets ─ <market> ─ shard ─ instruments        services ─ <service> ─ partition routers
 
@@ -137,10 +137,10 @@ export class Platform {
     for (const spec of SERVICES) if (roles.has(spec.name)) this.#host(spec, markets);
   }
 
-  /** Joins every group, in the order of the pipeline; each is ready when its state is restored. */
+  /** Joins every group; each is ready when its state is restored. At once: a broker delays each join. */
   async start(): Promise<void> {
     this.#passivation = repeating(this.#ports.clock, this.#policy.idleMs, () => this.directory.passivate());
-    for (const group of this.groups.values()) await group.join();
+    await Promise.all([...this.groups.values()].map((group) => group.join()));
     this.started = true;
   }
 
