@@ -1,6 +1,6 @@
 // How long a restart takes that finds 50,000 instruments stored: the state of one that has seen a day of a
 // real recording, under as many ids, for enrichment, aggregation and data quality; then the process is
-// started on that directory, until it says that it is ready.
+// started on that log, until it says that it is ready. Embedded, and on a Kafka where there can be one.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,12 +11,14 @@ import type { Tick } from '../../actors/domain/wire.ts';
 import { enrichmentStage } from '../../actors/enrich.ts';
 import type { Stage } from '../../actors/stage.ts';
 import { openEmbeddedLog } from '../../runtime/log/embedded.ts';
-import type { Log } from '../../runtime/log/log.ts';
+import { openKafkaLog } from '../../runtime/log/kafka.ts';
+import type { Log, Member } from '../../runtime/log/log.ts';
 import { type GroupName, TOPIC, topicSpecs } from '../../runtime/services.ts';
+import { kafkaMissing, startKafka } from '../support/kafka.ts';
+import { kafkaOptions } from '../support/kafka-log.ts';
 import { Product, temporaryDirectory } from '../support/product.ts';
 import { sampleTicks, testOptions } from '../support/sample-ticks.ts';
 import { recordsOf } from '../support/wire-ticks.ts';
-
 import { cpuMs } from './inspection.ts';
 
 const INSTRUMENTS = 50_000;
@@ -25,7 +27,23 @@ const PER_COMMIT = 1_000;
 
 export async function restore(): Promise<void> {
   using dir = temporaryDirectory();
-  const log = openEmbeddedLog({ dir: join(dir.path, 'data', 'log'), nowMs: Date.now });
+  console.log('  embedded log');
+  await restored(openEmbeddedLog({ dir: join(dir.path, 'data', 'log'), nowMs: Date.now }), dir.path, {});
+  const missing = kafkaMissing();
+  if (missing !== null) return console.log(`  Kafka: ${missing}`);
+  console.log('  Kafka, one broker');
+  using other = temporaryDirectory();
+  const server = await startKafka({ nodes: 1 });
+  try {
+    const log = openKafkaLog(kafkaOptions(server.brokers, { worker: 'stores' }));
+    await restored(log, other.path, { KAFKA_BROKERS: server.brokers });
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Fills the log, closes it, and starts the product on it. */
+async function restored(log: Log, dir: string, env: Readonly<Record<string, string>>): Promise<void> {
   await log.bootstrap(topicSpecs(['CAISO', 'MISO'], PARTITIONS, 7 * 24 * 3_600_000));
   const day = await oneDay();
   const { enrichment, aggregation, assessment } = testOptions();
@@ -36,14 +54,15 @@ export async function restore(): Promise<void> {
   ];
   await log.close();
   const megabytes = (bytes.reduce((sum, each) => sum + each, 0) / 2 ** 20).toFixed(0);
-  console.log(`  ${INSTRUMENTS} instruments, ${day.length} ticks each: ${megabytes} MB of state`);
+  console.log(`    ${INSTRUMENTS} instruments, ${day.length} ticks each: ${megabytes} MB of state`);
   const sinceMs = performance.now();
-  await using product = new Product({ dir: dir.path });
-  await product.ready();
+  await using product = new Product({ dir, env });
+  const { instruments } = await product.ready();
+  if (instruments !== INSTRUMENTS) throw new Error(`${instruments} instruments were found`);
   const seconds = (ms: number): string => (ms / 1_000).toFixed(2);
   const spent = seconds(cpuMs(product.pid));
-  console.log(`  ${seconds(performance.now() - sinceMs)} s  until all of it is ready (${spent} s of CPU)`);
-  console.log(`  ${(peakBytes(product.pid) / 2 ** 20).toFixed(0)} MB  of memory at most`);
+  console.log(`    ${seconds(performance.now() - sinceMs)} s  until all of it is ready (${spent} s of CPU)`);
+  console.log(`    ${(peakBytes(product.pid) / 2 ** 20).toFixed(0)} MB  of memory at most`);
 }
 
 /** Most that the process ever held, from /proc. */
@@ -61,6 +80,13 @@ async function oneDay(): Promise<Tick[]> {
   return found;
 }
 
+/** Who commits must have read what is there, which is nothing. */
+async function empty(member: Member, topic: string): Promise<void> {
+  await new Promise<void>((done) => member.assigned(() => done()));
+  for (let partition = 0; partition < PARTITIONS; partition += 1)
+    for await (const [key] of member.state({ topic, partition })) throw new Error(`${key} was there before`);
+}
+
 /** The state of that hub under many ids, as commits of the group would have left it. Returns its bytes. */
 async function store<State>(
   log: Log,
@@ -74,6 +100,7 @@ async function store<State>(
   const { state: folded } = stage.process(initial, recordsOf(day, 0), { nowMs: Date.now() });
   const stored = stage.store(initial, folded);
   const member = await log.join(group, [topic]);
+  await empty(member, topic);
   let bytes = 0;
   for (let from = 0; from < INSTRUMENTS; from += PER_COMMIT) {
     const byPartition = new Map<number, { key: string; value: Uint8Array }[]>();
@@ -87,7 +114,8 @@ async function store<State>(
     }
     for (const [partition, state] of byPartition) {
       bytes += state.reduce((sum, { value }) => sum + value.length, 0);
-      await member.commit({ topic, partition }, { outputs: [], state, nextOffset: 0 });
+      const outcome = await member.commit({ topic, partition }, { outputs: [], state, nextOffset: 0 });
+      if (outcome !== 'committed') throw new Error(`${group} ${partition}: ${outcome}`);
     }
   }
   await member.leave();
