@@ -25,7 +25,7 @@ import { fedFrom, Market } from './market.ts';
 
 const MINUTES = 60_000;
 const PARTITIONS = 8;
-const PACE: Pace = { everyMs: 1_500, lagMax: 20_000 };
+const PACE: Pace = { everyMs: 2_500, lagMax: 20_000 };
 const LATE_MS = 3_000;
 export const SESSION_MS = 6_000;
 const GROUPS: readonly GroupName[] = [...SERVICES.map(({ group }) => group), 'aggregation-rebuilder'];

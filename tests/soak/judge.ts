@@ -32,11 +32,8 @@ export interface Verdict {
   readonly faults: readonly string[];
 }
 
-/**
- * Nobody else is there any more. Throws when the rest does not come to its end. `live`: what connectors have
- * taken in besides, of runs that the market has not; what closes their bars is the calendar, not the judge.
- */
-export async function judged(bed: Bed, live: readonly Priced[] = []): Promise<Verdict> {
+/** Nobody else is there any more. Throws when the rest does not come to its end. */
+export async function judged(bed: Bed): Promise<Verdict> {
   await bed.quiet();
   const log = openKafkaLog(kafkaOptions(bed.server.brokers, { worker: 'judge' }));
   const bench = await openBench({
@@ -47,9 +44,9 @@ export async function judged(bed: Bed, live: readonly Priced[] = []): Promise<Ve
   try {
     const responses = await Array.fromAsync(fedFrom(bed.market.file));
     await bed.within(bench.feed(responses), 'the rest comes to its end', END_MINUTES_MAX);
-    const priced = [...bed.market.priced(), ...live];
+    const priced = bed.market.priced();
     const { checks } = await bench.conservation();
-    const faults = await inTables(bench, priced, new Set(live.map(runOf)));
+    const faults = await inTables(bench, priced);
     for (const { what, left, right, off } of checks)
       if (off !== 0) faults.push(`${what}: ${left} ≠ ${right}`);
     const bars = checks.find(({ what }) => what === 'aggregation → projection-service (bars)')?.left ?? 0;
@@ -59,23 +56,12 @@ export async function judged(bed: Bed, live: readonly Priced[] = []): Promise<Ve
   }
 }
 
-const runOf = ({ market, run }: { market: string; run: string }): string => `${market}:${run}`;
-
-/** Bars of `open` runs may not be final yet. */
-async function* closed(rows: AsyncIterable<OracleBar>, open: ReadonlySet<string>): AsyncIterable<OracleBar> {
-  for await (const row of rows) yield open.has(runOf(row)) ? { ...row, final: true } : row;
-}
-
-async function inTables(
-  { clickhouse }: Bench,
-  priced: readonly Priced[],
-  open: ReadonlySet<string>,
-): Promise<string[]> {
+async function inTables({ clickhouse }: Bench, priced: readonly Priced[]): Promise<string[]> {
   const observed = observe(priced);
   const sorted = '1 ORDER BY market, run, delivery_location';
   const metrics = rowsOf<OracleMetric>(clickhouse, 'gold_rolling_metrics', sorted);
   const faults = [
-    ...(await barDifferences(closed(rowsOf(clickhouse, 'gold_ohlc_bars'), open), observed)),
+    ...(await barDifferences(rowsOf<OracleBar>(clickhouse, 'gold_ohlc_bars'), observed)),
     ...(await curveDifferences(rowsOf<OraclePoint>(clickhouse, 'gold_curve_prestage'), observed)),
     ...(await metricDifferences(metrics, observed)).differences,
   ];

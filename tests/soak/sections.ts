@@ -24,26 +24,26 @@ export interface Part {
 export type SectionName = 'kill' | 'pause' | 'broker' | 'scale' | 'sinks' | 'rolling';
 
 export const SECTIONS: Readonly<Record<SectionName, readonly Part[]>> = {
-  kill: [{ what: 'SIGKILLs', goal: 200, round: 20, nodes: 1, run: killed }],
-  pause: [{ what: 'SIGSTOPs', goal: 30, round: 5, nodes: 1, run: paused }],
+  kill: [{ what: 'SIGKILLs', goal: 200, round: 40, nodes: 1, run: killed }],
+  pause: [{ what: 'SIGSTOPs', goal: 30, round: 15, nodes: 1, run: paused }],
   broker: [
-    { what: 'SIGKILLs of a broker of three', goal: 50, round: 5, nodes: 3, run: brokersKilled },
-    { what: 'restarts of a single broker', goal: 10, round: 5, nodes: 1, run: singleRestarted },
-    { what: 'troubles on the way to a broker', goal: 50, round: 10, nodes: 1, run: proxied },
+    { what: 'SIGKILLs of a broker of three', goal: 50, round: 15, nodes: 3, run: brokersKilled },
+    { what: 'restarts of a single broker', goal: 10, round: 10, nodes: 1, run: singleRestarted },
+    { what: 'troubles on the way to a broker', goal: 50, round: 25, nodes: 1, run: proxied },
   ],
   scale: [
-    { what: 'changes of members', goal: 100, round: 10, nodes: 1, run: changed },
+    { what: 'changes of members', goal: 100, round: 25, nodes: 1, run: changed },
     { what: 'times 1 → 5 → 1 members', goal: 1, round: 1, nodes: 1, run: laddered },
     { what: 'times PARALLELISM 1 → 8', goal: 1, round: 1, nodes: 1, run: widened },
-    { what: 'partition increases', goal: 20, round: 5, nodes: 1, run: increased },
+    { what: 'partition increases', goal: 20, round: 10, nodes: 1, run: increased },
   ],
   sinks: [
-    { what: 'SIGKILLs of ClickHouse', goal: 20, round: 5, nodes: 1, run: clickhouseKilled },
-    { what: 'replies lost after the write', goal: 100, round: 25, nodes: 1, run: repliesLost },
+    { what: 'SIGKILLs of ClickHouse', goal: 20, round: 20, nodes: 1, run: clickhouseKilled },
+    { what: 'replies lost after the write', goal: 100, round: 50, nodes: 1, run: repliesLost },
     { what: 'minutes without ClickHouse', goal: 20, round: 60, nodes: 1, run: clickhouseAway },
-    { what: 'SIGKILLs and flushes of Redis', goal: 20, round: 10, nodes: 1, run: redisTroubled },
+    { what: 'SIGKILLs and flushes of Redis', goal: 20, round: 20, nodes: 1, run: redisTroubled },
   ],
-  rolling: [{ what: 'rolling restarts', goal: 10, round: 2, nodes: 1, run: rolled }],
+  rolling: [{ what: 'rolling restarts', goal: 10, round: 5, nodes: 1, run: rolled }],
 };
 
 export function sectionNamed(name: string | undefined): SectionName | null {
