@@ -1,13 +1,13 @@
 // The files of the soak: a section that was stopped, so that the same command goes on after its last judged
-// round, and every result there was, one line each.
+// round, and every result there was, one line each. They belong to the repository: another machine goes on
+// where one stopped, and the commits that rounds were played on are told with the result.
 
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Result } from './soak-report.ts';
 import { Tally } from './tally.ts';
 
-/** Beside the project's other files. */
-export const SOAK_DIR = join(resolve(import.meta.dir, '../..'), '.soak');
+export const SOAK_DIR = join(import.meta.dir, 'kept');
 
 /** What a kept run must have been asked for to be gone on with. */
 export interface Asked {
@@ -17,12 +17,16 @@ export interface Asked {
 
 interface Kept extends Asked {
   readonly seed: number;
+  /** Of the rounds that were judged. */
+  readonly commits: readonly string[];
   readonly tally: Pick<Tally, 'rounds' | 'ticks' | 'millis' | 'failed' | 'reached' | 'told'>;
 }
 
 export class KeptSoak {
   readonly tally = new Tally();
   readonly seed: number;
+  /** Of the rounds that were judged, in their order. */
+  readonly commits = new Set<string>();
   readonly #file: string;
 
   /** `seed`: a kept run of another one is not gone on with; null: of any. */
@@ -38,18 +42,21 @@ export class KeptSoak {
     this.seed = goesOn ? kept.seed : (seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 1);
     if (!goesOn) return;
     const { failed, reached, told, ...counts } = kept.tally;
+    for (const commit of kept.commits) this.commits.add(commit);
     Object.assign(this.tally, counts);
     this.tally.failed.push(...failed);
     Object.assign(this.tally.reached, reached);
     Object.assign(this.tally.told, told);
   }
 
-  /** All or nothing: who is killed meanwhile leaves the file as it was. */
-  save(): void {
+  /** After a round on this commit. All or nothing: who is killed meanwhile leaves the file as it was. */
+  save(commit: string): void {
+    this.commits.add(commit);
     const { rounds, ticks, millis, failed, reached, told } = this.tally;
     const kept: Kept = {
       ...this.asked,
       seed: this.seed,
+      commits: [...this.commits],
       tally: { rounds, ticks, millis, failed, reached, told },
     };
     mkdirSync(dirname(this.#file), { recursive: true });

@@ -11,7 +11,8 @@ export interface Result {
   /** Such as `2026-11-25`. */
   readonly date: string;
   readonly seed: number;
-  readonly commit: string;
+  /** That its rounds were played on. */
+  readonly commits: readonly string[];
   readonly parts: readonly Pick<Part, 'what' | 'goal'>[];
   readonly reached: Readonly<Record<string, number>>;
   readonly told: Readonly<Record<string, number>>;
@@ -42,13 +43,15 @@ export function sentence(of: Result): string {
 export function readmeWith(text: string, result: Result): string {
   const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
   if (from < 0 || to < from) throw new Error(`the README has no '${BEGIN}' … '${END}'`);
-  const { section, date, seed, commit } = result;
+  const { section, date, seed, commits } = result;
   const entries = text
     .slice(from + BEGIN.length, to)
     .split(/\n(?=- )/)
     .map((entry) => entry.trim())
     .filter((entry) => entry !== '' && !entry.startsWith(`- \`${section}\``));
-  entries.push(wrapped(`- \`${section}\`, ${date}, seed ${seed}, commit ${commit}: ${sentence(result)}.`));
+  entries.push(
+    wrapped(`- \`${section}\`, ${date}, seed ${seed}, commit ${commits.join(', ')}: ${sentence(result)}.`),
+  );
   return `${text.slice(0, from)}${BEGIN}\n${entries.sort().join('\n')}\n${text.slice(to)}`;
 }
 

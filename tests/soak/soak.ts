@@ -60,7 +60,7 @@ async function main(): Promise<void> {
     clearInterval(ticker);
     if (verdict === null) break;
     roundMsMax = Math.max(roundMsMax, performance.now() - roundFromMs);
-    kept.save();
+    kept.save(commit());
     say(`${tally.reached[at.what] ?? 0} of ${at.goal} ${at.what}, ${verdict.ticks} ticks in this round`);
     if (verdict.faults.length === 0) continue;
     say(
@@ -71,7 +71,7 @@ async function main(): Promise<void> {
   const { rounds, ticks, failed, reached, told } = tally;
   const date = new Date().toISOString().slice(0, 10);
   const counts = { rounds, ticks, millis: tally.millis, failed, reached, told };
-  const result: Result = { section, date, seed, commit: commit(), parts, ...counts };
+  const result: Result = { section, date, seed, commits: [...kept.commits], parts, ...counts };
   if (json) console.log(JSON.stringify(result));
   else say(sentence(result));
   appendResult(SOAK_DIR, result);
