@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Builds the Dockerfile as it stands where there is no Docker engine, starts every service of this image as its
-# own unprivileged user, and asks its health check. The base image is made here by debootstrap and the npm
-# package of Bun, under the name that the Dockerfile asks for. Needs root and Debian's buildah and debootstrap.
-# Leaves nothing behind.
+# Builds the Dockerfile as it stands where there is no Docker engine, and starts its image as its own
+# unprivileged user: all services in one process, and then each of docker-compose.yml's in a container of its
+# own, over a real Kafka, ClickHouse and Redis, while a market publishes (tests/container/apart.ts). The base
+# image is made here by debootstrap and the npm package of Bun, under the name that the Dockerfile asks for.
+# Needs root, Debian's buildah, debootstrap and redis-server, Bun, Java and Maven. Leaves nothing behind.
 #
 # scripts/container.sh [--ca FILE] [--mirror URL] [--sample]
 #   --ca FILE     certificates to trust besides, while dependencies are installed
@@ -17,23 +18,34 @@ while [ $# -gt 0 ]; do
     --ca) ca=$(realpath "$2"); shift ;;
     --mirror) mirror=$2; shift ;;
     --sample) sample=1 ;;
-    *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+    *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
   esac
   shift
 done
-for tool in buildah debootstrap npm; do
+for tool in buildah debootstrap npm bun java mvn redis-server; do
   command -v "$tool" >/dev/null || { echo "container.sh: $tool is missing: install it" >&2; exit 69; }
 done
 
 work=$(mktemp -d)
+# What buildah and the tests keep while they run is below, too.
+mkdir "$work/tmp"
+export TMPDIR="$work/tmp"
 product=''
 store() { buildah --storage-driver vfs --root "$work/store" --runroot "$work/run" "$@"; }
+contained() { # processes in a container of this run: buildah leaves them when it ends itself
+  local process
+  for process in /proc/[0-9]*; do
+    case $(readlink "$process/root" 2>/dev/null) in "$work"/*) echo "${process#/proc/}" ;; esac
+  done
+}
 cleanup() {
   status=$?
+  trap - INT TERM
   if [ -n "$product" ]; then
-    kill -KILL "$product" 2>/dev/null || true
+    kill -TERM "$product" 2>/dev/null || true
     wait "$product" 2>/dev/null || true
   fi
+  for pid in $(contained); do kill -KILL "$pid" 2>/dev/null || true; done
   store umount --all >/dev/null 2>&1 || true
   store rm --all >/dev/null 2>&1 || true
   rm -rf "$work"
@@ -99,4 +111,14 @@ pid=$(sed -n 's/.*"pid":\([0-9]*\).*/\1/p' "$work/product.log" | head -n 1)
 kill -TERM "$pid"
 wait "$product"
 product=''
-echo 'container: built, started as 10001, healthy, drained'
+store rm "$container" >/dev/null
+
+echo 'apart: every service of docker-compose.yml, from the image'
+bun scripts/run.ts tests/container/apart.ts "$work/store" "$work/run" carbon-ingestion:test &
+product=$!
+wait "$product"
+product=''
+
+left=$(contained; grep -F " $work" /proc/mounts || true; store containers --quiet; ls -A "$TMPDIR")
+[ -z "$left" ] || { echo "left behind: $left" >&2; exit 1; }
+echo 'container: built, started as 10001, healthy, drained; in one process and apart; nothing left behind'

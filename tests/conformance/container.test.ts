@@ -1,31 +1,15 @@
 // The Dockerfile and docker-compose.yml as texts: what must hold in them wherever they are built. Building
-// and starting for real is scripts/container.sh, which is too slow for every run.
+// and starting for real is scripts/container.sh, which is too slow for every run; what it takes from
+// docker-compose.yml is held here.
 
 import { describe, expect, test } from 'bun:test';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { PORTS, ROLES, SECRETS } from '../../configs/environment.ts';
+import { composeFile as compose, filledIn } from '../support/compose.ts';
 
 const root = resolve(import.meta.dir, '../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-
-interface Service {
-  readonly image: string;
-  readonly build?: string;
-  readonly user?: string;
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly ports?: readonly string[];
-  readonly volumes?: readonly string[];
-  readonly command?: readonly string[];
-  readonly healthcheck: { readonly test: readonly string[] };
-}
-
-function compose(): {
-  readonly services: Readonly<Record<string, Service>>;
-  readonly volumes: Readonly<Record<string, null>>;
-} {
-  return JSON.parse(JSON.stringify(Bun.YAML.parse(read('docker-compose.yml'))));
-}
 
 /** Instructions of a Dockerfile: continuation lines joined, comments gone, stage by stage. */
 function stages(): string[][] {
@@ -118,6 +102,29 @@ describe('docker-compose.yml', () => {
       expect(service?.user).toBe('10001:10001');
       expect(service?.healthcheck.test).toEqual(['CMD', 'bun', 'runtime/cli/health.ts']);
     }
+  });
+
+  test('lets no role write but into its volumes and /tmp, or do what only root may', () => {
+    const { services } = compose();
+    for (const role of ROLES) {
+      expect(services[role]).toMatchObject({
+        read_only: true,
+        tmpfs: ['/tmp'],
+        cap_drop: ['ALL'],
+        init: true,
+      });
+    }
+  });
+
+  test('fills in what whoever starts it has set, and else its defaults', () => {
+    const { normalization } = compose().services;
+    if (normalization === undefined) throw new Error('no normalization');
+    expect(filledIn(normalization)).toMatchObject({
+      ROLE: 'normalization',
+      ADMIN_TOKEN: '',
+      LOG_LEVEL: 'info',
+    });
+    expect(filledIn(normalization, { LOG_LEVEL: 'debug' })).toMatchObject({ LOG_LEVEL: 'debug' });
   });
 
   test('pins every image, checks the health of every service, and declares every volume', () => {

@@ -32,8 +32,11 @@ export interface Verdict {
   readonly faults: readonly string[];
 }
 
-/** Nobody else is there any more. Throws when the rest does not come to its end. */
-export async function judged(bed: Bed): Promise<Verdict> {
+/**
+ * Nobody else is there any more. Throws when the rest does not come to its end. `live`: what connectors have
+ * taken in besides, of runs that the market has not; what closes their bars is the calendar, not the judge.
+ */
+export async function judged(bed: Bed, live: readonly Priced[] = []): Promise<Verdict> {
   await bed.quiet();
   const log = openKafkaLog(kafkaOptions(bed.server.brokers, { worker: 'judge' }));
   const bench = await openBench({
@@ -44,9 +47,9 @@ export async function judged(bed: Bed): Promise<Verdict> {
   try {
     const responses = await Array.fromAsync(fedFrom(bed.market.file));
     await bed.within(bench.feed(responses), 'the rest comes to its end', END_MINUTES_MAX);
-    const priced = bed.market.priced();
+    const priced = [...bed.market.priced(), ...live];
     const { checks } = await bench.conservation();
-    const faults = await inTables(bench, priced);
+    const faults = await inTables(bench, priced, new Set(live.map(runOf)));
     for (const { what, left, right, off } of checks)
       if (off !== 0) faults.push(`${what}: ${left} ≠ ${right}`);
     const bars = checks.find(({ what }) => what === 'aggregation → projection-service (bars)')?.left ?? 0;
@@ -56,12 +59,23 @@ export async function judged(bed: Bed): Promise<Verdict> {
   }
 }
 
-async function inTables({ clickhouse }: Bench, priced: readonly Priced[]): Promise<string[]> {
+const runOf = ({ market, run }: { market: string; run: string }): string => `${market}:${run}`;
+
+/** Bars of `open` runs may not be final yet. */
+async function* closed(rows: AsyncIterable<OracleBar>, open: ReadonlySet<string>): AsyncIterable<OracleBar> {
+  for await (const row of rows) yield open.has(runOf(row)) ? { ...row, final: true } : row;
+}
+
+async function inTables(
+  { clickhouse }: Bench,
+  priced: readonly Priced[],
+  open: ReadonlySet<string>,
+): Promise<string[]> {
   const observed = observe(priced);
   const sorted = '1 ORDER BY market, run, delivery_location';
   const metrics = rowsOf<OracleMetric>(clickhouse, 'gold_rolling_metrics', sorted);
   const faults = [
-    ...(await barDifferences(rowsOf<OracleBar>(clickhouse, 'gold_ohlc_bars'), observed)),
+    ...(await barDifferences(closed(rowsOf(clickhouse, 'gold_ohlc_bars'), open), observed)),
     ...(await curveDifferences(rowsOf<OraclePoint>(clickhouse, 'gold_curve_prestage'), observed)),
     ...(await metricDifferences(metrics, observed)).differences,
   ];

@@ -23,6 +23,15 @@ export interface ProductWish {
   readonly dir?: string;
   /** Variables besides free ports and directories. */
   readonly env?: Readonly<Record<string, string>>;
+  /** How else it is started, with an environment of its own; unset: by this Bun, from the source. */
+  readonly otherwise?: OtherStart;
+}
+
+/** A command line that runs it, such as in a container. */
+export interface OtherStart {
+  readonly command: readonly string[];
+  /** The product's own process, by that of the command line: signals go there. */
+  pidOf(started: number): number;
 }
 
 /** A directory for a test, gone with it. */
@@ -51,6 +60,7 @@ export class Product {
   /** Lines of standard output, each parsed; a line that is no JSON object fails `line` and `stop`. */
   readonly lines: Line[] = [];
   readonly #child: Bun.Subprocess<'ignore', 'pipe', 'pipe'>;
+  readonly #pidOf: OtherStart['pidOf'] | null;
   readonly #temporary: boolean;
   readonly #broken: string[] = [];
   readonly #read: Promise<unknown>;
@@ -59,16 +69,15 @@ export class Product {
   constructor(wish: ProductWish) {
     this.#temporary = wish.dir === undefined;
     this.dir = wish.dir ?? mkdtempSync(join(tmpdir(), 'carbon-'));
-    this.#child = Bun.spawn([process.execPath, 'runtime/main.ts'], {
-      cwd: root,
-      env: productEnvironment(this.dir, wish.env ?? {}),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const { command = [process.execPath, 'runtime/main.ts'], pidOf = null } = wish.otherwise ?? {};
+    const env = pidOf === null ? productEnvironment(this.dir, wish.env ?? {}) : process.env;
+    this.#pidOf = pidOf;
+    this.#child = Bun.spawn([...command], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#read = Promise.all([this.#readLines(), this.#readErrors()]);
   }
 
   get pid(): number {
-    return this.#child.pid;
+    return this.#pidOf?.(this.#child.pid) ?? this.#child.pid;
   }
 
   get errors(): string {
@@ -116,7 +125,8 @@ export class Product {
   }
 
   signal(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): void {
-    this.#child.kill(signal);
+    if (this.#pidOf === null) this.#child.kill(signal);
+    else if (this.#exitCode() === null) process.kill(this.pid, signal);
   }
 
   /** Resolves with the exit code, when everything it wrote was read. 128 + n for a signal. */

@@ -3,9 +3,9 @@
 import { expect } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { SERVICES, TOPIC } from '../../../runtime/services.ts';
+import { composeServices } from '../../support/compose.ts';
 import { readTopic } from '../../support/topics.ts';
 import { until } from '../../support/until.ts';
-import { composeServices } from './compose.ts';
 import { eventId, nodeName } from './feeder.ts';
 import { row } from './rows.ts';
 import type { World } from './world.ts';

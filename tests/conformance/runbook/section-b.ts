@@ -5,10 +5,10 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { topicSpecs } from '../../../runtime/services.ts';
 import { command, type Said } from '../../support/command.ts';
+import { composeServices, ROOT } from '../../support/compose.ts';
 import { configDir, SHIPPED } from '../../support/config-dir.ts';
 import { Product, temporaryDirectory } from '../../support/product.ts';
 import { until } from '../../support/until.ts';
-import { composeServices, ROOT } from './compose.ts';
 import { later, row } from './rows.ts';
 import type { World } from './world.ts';
 

@@ -2,9 +2,9 @@
 
 import { expect } from 'bun:test';
 import { command } from '../../support/command.ts';
+import { composeServices } from '../../support/compose.ts';
 import { temporaryDirectory } from '../../support/product.ts';
 import { until } from '../../support/until.ts';
-import { composeServices } from './compose.ts';
 import { later, row } from './rows.ts';
 import type { World } from './world.ts';
 

@@ -1,8 +1,8 @@
 // F. Issue 5, Redis: what is looked at, flushes under load, and the routes of the cache.
 
 import { expect } from 'bun:test';
+import { composeServices } from '../../support/compose.ts';
 import { until } from '../../support/until.ts';
-import { composeServices } from './compose.ts';
 import { later, row } from './rows.ts';
 import type { World } from './world.ts';
 

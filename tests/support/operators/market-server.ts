@@ -2,13 +2,12 @@
 // day-ahead report. Whatever they served is kept, so that a test can say what should be there, and how close
 // requests came.
 
-import { Oasis, type Version } from './oasis.ts';
+import { MINUTES, Oasis, type Version } from './oasis.ts';
 
 export const CAISO_NODES = ['TH_NP15_GEN-APND', 'TH_SP15_GEN-APND'];
 export const MISO_NODES = ['INDIANA.HUB', 'MICHIGAN.HUB', 'ALTW.WELLS1'];
 
 const HOUR = 3_600_000;
-const MINUTES: Readonly<Record<string, number>> = { DAM: 60, RTPD: 15 };
 /** Of the 15-minute market, after the end of an interval. */
 const LAG_MS = 5 * 60_000;
 

@@ -25,7 +25,8 @@ export interface OasisBook {
   bulk?(url: URL, nowMs: number): Answer;
 }
 
-const MINUTES: Readonly<Record<string, number>> = { DAM: 60, HASP: 15, RTPD: 15, RTM: 5 };
+/** Length of an interval by run. */
+export const MINUTES: Readonly<Record<string, number>> = { DAM: 60, HASP: 15, RTPD: 15, RTM: 5 };
 const THROTTLE = readFileSync(recording('AUP_429.html'));
 const NO_DATA = readFileSync(recording('NO_DATA_1000.xml'), 'utf8');
 export const RATE_MS = 5_000;
