@@ -75,8 +75,13 @@ export class BytesWriter {
 
   /** Zigzag varint of an integer of up to 53 bits. */
   varint(value: number): this {
+    return this.uvarint(value < 0 ? -value * 2 - 1 : value * 2);
+  }
+
+  /** Of an integer from 0 on, up to 53 bits. */
+  uvarint(value: number): this {
     this.#room(8);
-    let left = value < 0 ? -value * 2 - 1 : value * 2;
+    let left = value;
     while (left > 127) {
       this.#bytes[this.#used] = (left % 128) | 128;
       this.#used += 1;

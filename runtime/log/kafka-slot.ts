@@ -50,6 +50,8 @@ export class Slot {
   /** The last commit or settling in line; never rejects. */
   #turn: Promise<unknown> = Promise.resolve();
   #producer: Transactions | null = null;
+  /** Of all that were made: what is in doubt is settled by its successor. */
+  #newest: Transactions | null = null;
   #offset = 0;
   #token = '';
   #pending: Pending | null = null;
@@ -188,7 +190,9 @@ export class Slot {
   async #newEpoch() {
     const { cluster, group, transactions } = this.#ports;
     this.#producer = null;
-    const producer = new Transactions(cluster, `${group}/${this.place}`, transactions);
+    const producer =
+      this.#newest?.successor() ?? new Transactions(cluster, `${group}/${this.place}`, transactions);
+    this.#newest = producer;
     await this.#during(
       'a new epoch',
       cluster.use(`epoch of ${this.place}`, () => producer.init()),

@@ -7,12 +7,12 @@
 //
 // The client's own producer is not used: it retries while requests are in flight, and loses and doubles.
 
-import { type BytesReader, BytesWriter } from './kafka-bytes.ts';
 import type { KafkaCluster, Node } from './kafka-cluster.ts';
 import type { Compression } from './kafka-codecs.ts';
-import type { Request } from './kafka-exchange.ts';
-import { errorType, throwIfFailed } from './kafka-fault.ts';
+import { errorType } from './kafka-fault.ts';
 import { byTopic } from './kafka-fetch.ts';
+import { knowsAll, type Standing, standingOf } from './kafka-open.ts';
+import { type Encoded, placeOf, produceRequest } from './kafka-produce.ts';
 import { encodeBatch, type NewRecord } from './kafka-records.ts';
 import type { TopicPartition } from './log.ts';
 
@@ -43,6 +43,12 @@ const RETRY_MS = 5;
 const RETRY_MS_MAX = 100;
 const BUSY_MS_MAX = 20_000;
 const BUSY: ReadonlySet<string> = new Set(['CONCURRENT_TRANSACTIONS']);
+/** The coordinator does not know each partition yet; those that it knows it has not tried. */
+const UNKNOWN: ReadonlySet<string> = new Set([
+  ...BUSY,
+  'OPERATION_NOT_ATTEMPTED',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+]);
 const MOVING: ReadonlySet<string> = new Set([
   'CONCURRENT_TRANSACTIONS',
   'GROUP_COORDINATOR_NOT_AVAILABLE',
@@ -50,11 +56,22 @@ const MOVING: ReadonlySet<string> = new Set([
   'NOT_COORDINATOR_FOR_GROUP',
 ]);
 
+/** Where a transaction that was not seen to end has gone. */
+interface Doubt {
+  readonly partitions: readonly TopicPartition[];
+  readonly group: string | null;
+  /** Everything was there, and its end was asked for. */
+  asked: boolean;
+}
+
+type Stamp = { transactionalId: string; producerId: string; producerEpoch: number };
+
 export class Transactions {
   readonly #cluster: KafkaCluster;
   readonly #options: TransactionOptions;
   readonly #sequences = new Map<string, number>();
   #producer: { readonly producerId: string; readonly producerEpoch: number } | null = null;
+  #doubt: Doubt | null = null;
 
   constructor(
     cluster: KafkaCluster,
@@ -65,13 +82,60 @@ export class Transactions {
     this.#options = options;
   }
 
-  /** A new epoch: whatever an earlier producer of this id left open is ended when this resolves. */
+  /** Of the same id, for what this one has left in doubt. */
+  successor(): Transactions {
+    const next = new Transactions(this.#cluster, this.id, this.#options);
+    next.#doubt = this.#doubt;
+    return next;
+  }
+
+  /**
+   * A new epoch: whatever an earlier producer of this id left open is ended when this resolves, and what its
+   * predecessor left in doubt is in everywhere or nowhere.
+   */
   async init(): Promise<void> {
-    const { timeoutMs } = this.#options;
-    this.#producer = await this.#patiently(MOVING, async () => {
-      const { broker } = await this.#coordinator();
-      return broker.initProducerId({ transactionalId: this.id, transactionTimeout: timeoutMs });
+    const { timeoutMs: transactionTimeout } = this.#options;
+    const transactionalId = this.id;
+    const { standing, producer } = await this.#patiently(MOVING, async () => {
+      const coordinator = await this.#coordinator();
+      const found = await this.#settled(coordinator);
+      const made = await coordinator.broker.initProducerId({ transactionalId, transactionTimeout });
+      return { standing: found, producer: made };
     });
+    const doubt = this.#doubt;
+    if (doubt !== null && standing !== null) {
+      await this.#sayAgain({ transactionalId, ...producer }, doubt, doubt.asked && standing.committed);
+    }
+    this.#doubt = null;
+    this.#producer = producer;
+  }
+
+  /** How the last one stands, once its end is not on the way and the coordinator knows where it went. */
+  async #settled(coordinator: Node): Promise<Standing | null> {
+    const { nowMs } = this.#options;
+    const deadline = nowMs() + BUSY_MS_MAX;
+    for (;;) {
+      const found = await standingOf(coordinator, this.id);
+      if (found === null) return null;
+      if (!found.ending && (await knowsAll(coordinator, found))) return found;
+      // A topic that is gone for good does not come back, and nobody reads what is open in it.
+      if (nowMs() > deadline) return found;
+      await Bun.sleep(RETRY_MS_MAX);
+    }
+  }
+
+  /** The outcome, after everything that it is of: where it stood already, nothing changes. */
+  async #sayAgain(stamp: Stamp, { partitions, group: groupId }: Doubt, committed: boolean): Promise<void> {
+    const coordinator = await this.#coordinator();
+    const { broker } = coordinator;
+    const topics = topicsOf(partitions);
+    if (topics.length > 0) {
+      await this.#patiently(UNKNOWN, () => broker.addPartitionsToTxn({ ...stamp, topics }));
+    }
+    if (groupId !== null) await this.#patiently(UNKNOWN, () => broker.addOffsetsToTxn({ ...stamp, groupId }));
+    if (topics.length === 0 && groupId === null) return;
+    await broker.endTxn({ ...stamp, transactionResult: committed });
+    await this.#settled(coordinator);
   }
 
   /**
@@ -82,9 +146,11 @@ export class Transactions {
     const producer = this.#producer;
     if (producer === null) throw new Error(`${this.id} has no epoch`);
     this.#producer = null;
+    const doubt = { partitions: parts, group: input?.group ?? null, asked: false };
+    this.#doubt = doubt;
     const coordinator = await this.#coordinator();
     const stamp = { transactionalId: this.id, ...producer };
-    const topics = byTopic(parts).map(([topic, partitions]) => ({ topic, partitions }));
+    const topics = topicsOf(parts);
     if (topics.length > 0) {
       await this.#patiently(BUSY, () => coordinator.broker.addPartitionsToTxn({ ...stamp, topics }));
     }
@@ -99,16 +165,15 @@ export class Transactions {
     if (produced.status === 'rejected') throw produced.reason;
     if (offsets.status === 'rejected') throw offsets.reason;
     if (topics.length > 0 || input !== null) {
+      doubt.asked = true;
       await coordinator.broker.endTxn({ ...stamp, transactionResult: true });
     }
+    this.#doubt = null;
     this.#producer = producer;
     return produced.value;
   }
 
-  async #offsets(
-    { group, of, nextOffset, token }: InputOffset,
-    stamp: { transactionalId: string; producerId: string; producerEpoch: number },
-  ): Promise<void> {
+  async #offsets({ group, of, nextOffset, token }: InputOffset, stamp: Stamp): Promise<void> {
     const { broker } = await this.#cluster.coordinator('group', group);
     const { topic, partition } = of;
     const partitions = [{ partition, offset: String(nextOffset), metadata: token }];
@@ -191,46 +256,8 @@ export class Transactions {
   }
 }
 
-interface Encoded {
-  readonly of: TopicPartition;
-  readonly bytes: Uint8Array;
-  readonly count: number;
-}
-
-const PRODUCE_MS_MAX = 8_000;
-const ACKS_ALL = -1;
-
-function produceRequest(id: string, batches: readonly Encoded[]): Request<ReadonlyMap<string, number>> {
-  const topics = new Map<string, Encoded[]>();
-  for (const each of batches) topics.set(each.of.topic, [...(topics.get(each.of.topic) ?? []), each]);
-  const size = batches.reduce((sum, { bytes }) => sum + bytes.length, 1_024);
-  const body = new BytesWriter(size).string(id).int16(ACKS_ALL).int32(PRODUCE_MS_MAX);
-  body.array([...topics], ([topic, led]) => {
-    body.string(topic).array(led, ({ of, bytes }) => {
-      body.int32(of.partition).int32(bytes.length).raw(bytes);
-    });
-  });
-  return { apiKey: 0, apiName: 'Produce', apiVersion: 7, body, read: readProduced };
-}
-
-/** Base offsets by partition. Throws for the first partition that failed. */
-function readProduced(answer: BytesReader): ReadonlyMap<string, number> {
-  const bases = new Map<string, number>();
-  answer.array(() => {
-    const topic = answer.string() ?? '';
-    answer.array(() => {
-      const partition = answer.int32();
-      throwIfFailed(answer.int16());
-      bases.set(placeOf({ topic, partition }), answer.int64());
-      answer.int64();
-      answer.int64();
-    });
-  });
-  return bases;
-}
-
-function placeOf({ topic, partition }: TopicPartition): string {
-  return `${topic}/${partition}`;
+function topicsOf(parts: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
+  return byTopic(parts).map(([topic, partitions]) => ({ topic, partitions }));
 }
 
 function chunked(records: readonly NewRecord[], bytesMax: number): NewRecord[][] {

@@ -47,6 +47,8 @@ class Writer {
   readonly #name: string;
   readonly #ports: WriterPorts;
   #producer: Transactions | null = null;
+  /** Of all that were made: what is in doubt is settled by its successor. */
+  #newest: Transactions | null = null;
   #queue: Promise<void> = Promise.resolve();
   /** Its name stands among the writers, for who has to fence them all. */
   #registered = false;
@@ -118,7 +120,9 @@ class Writer {
 
   async #newEpoch(): Promise<Transactions> {
     const { cluster, transactions, committed, layouts } = this.#ports;
-    const producer = new Transactions(cluster, `writer/${this.#name}`, transactions);
+    const producer =
+      this.#newest?.successor() ?? new Transactions(cluster, `writer/${this.#name}`, transactions);
+    this.#newest = producer;
     await producer.init();
     const first = !this.#registered;
     if (first) committed(await producer.run([changelogPart(AT, ownerOf(this.#name), [REGISTERED])], null));
