@@ -40,7 +40,8 @@ export async function clickhouseAway(bed: Bed, minutes: number, tally: Tally): P
   if ((await committedOf(bed)) !== stands) throw new Error('projection has committed what nobody wrote');
   for (const [n, product] of products.entries()) {
     const [from = 0, to] = [early[n], rssMb(product)];
-    if (to > from * GROWTH_MAX + GROWTH_MB_MAX) throw new Error(`${ROLES[n]} grew from ${from} to ${to} MB in the outage`);
+    if (to > from * GROWTH_MAX + GROWTH_MB_MAX)
+      throw new Error(`${ROLES[n]} grew from ${from} to ${to} MB in the outage`);
   }
   bed.pace = null;
   clickhouseProxy.turn('pass');
