@@ -52,6 +52,10 @@ export class KafkaCluster {
   /** Until when it is believed, as `performance.now` has it. */
   #believedTo = 0;
   #closed = false;
+  /** How often a connection broke: the broker may have come back without what it was about to do. */
+  breaks = 0;
+  /** Called after each of them. */
+  readonly broke = new Set<() => void>();
 
   constructor(options: KafkaConnection) {
     this.#options = options;
@@ -151,6 +155,10 @@ export class KafkaCluster {
     return (await (await this.any()).send(metadataRequest(topics))).copies;
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   stale(): void {
     this.#metadata = null;
     this.#coordinators.clear();
@@ -229,7 +237,11 @@ export class KafkaCluster {
       requestTimeout: requestTimeoutMs,
       enforceRequestTimeout: true,
     });
-    dropWhenBroken(pool, key, () => this.#drop(key));
+    dropWhenBroken(pool, key, () => {
+      this.breaks += 1;
+      this.#drop(key);
+      for (const each of this.broke) each();
+    });
     const broker = new Broker({ connectionPool: pool, logger: silent, allowAutoTopicCreation: false });
     const node = { broker, send: <T>(request: Request<T>) => pool.send(exchange(request)) };
     const opened = { node, close: () => void pool.destroy().catch(() => {}) };

@@ -9,30 +9,13 @@
 // Commits and settlings take turns: a new epoch ends whatever the slot itself has under way.
 
 import { invariant } from '../../actors/domain/invariant.ts';
-import type { KafkaCluster } from './kafka-cluster.ts';
 import { asKafkaFault, errorType, FENCED } from './kafka-fault.ts';
-import { type FetchBounds, fetchEnough, firstOffset } from './kafka-fetch.ts';
-import type { Layouts } from './kafka-layouts.ts';
+import { fetchEnough, firstOffset } from './kafka-fetch.ts';
 import { committedOffset } from './kafka-offsets.ts';
 import { apart, batchOver, type Decoded } from './kafka-records.ts';
-import { type Part, type TransactionOptions, Transactions } from './kafka-transaction.ts';
+import type { SlotPorts } from './kafka-slot-ports.ts';
+import { type Part, Transactions } from './kafka-transaction.ts';
 import type { Batch, CommitOutcome, TopicPartition } from './log.ts';
-
-export interface SlotPorts {
-  readonly cluster: KafkaCluster;
-  readonly group: string;
-  readonly transactions: TransactionOptions;
-  readonly layouts: Layouts;
-  readonly fetch: FetchBounds;
-  /** Whether the group still counts us in; waits for the assignment when it is being made. */
-  readonly counted: (slot: Slot) => Promise<boolean>;
-  /** Moves the offset without a transaction, past what holds no records; refused to who is not a member. */
-  readonly skipTo: (of: TopicPartition, offset: number, token: string) => Promise<boolean>;
-  readonly committed: (ends: ReadonlyMap<string, number>) => void;
-  /** Another member went on from here: what the owner of this slot knows is not the truth any more. */
-  readonly overtaken: (slot: Slot) => void;
-  readonly note: (cause: string) => void;
-}
 
 const SETTLE_MS_MAX = 120_000;
 const PAUSE_MS = 50;
@@ -52,6 +35,8 @@ export class Slot {
   #producer: Transactions | null = null;
   /** Of all that were made: what is in doubt is settled by its successor. */
   #newest: Transactions | null = null;
+  /** Broken connections until its epoch. */
+  #breaks = 0;
   #offset = 0;
   #token = '';
   #pending: Pending | null = null;
@@ -106,7 +91,15 @@ export class Slot {
     await this.taken();
     await this.#alone(async () => {
       if (this.#pending !== null && !this.closed) await this.#settle();
+      else await this.#steady();
     });
+  }
+
+  /** A broker that promised the last commit and came back may have it in some places only: said once more. */
+  async #steady(): Promise<void> {
+    const { cluster } = this.#ports;
+    if (this.closed || this.#breaks === cluster.breaks) return;
+    await cluster.use(`last commit of ${this.place}`, () => this.#outcome());
   }
 
   /** No proof that the state is known: it may be asked for after a state that was read too early. */
@@ -149,7 +142,7 @@ export class Slot {
       // The answer to this very commit is still owed: who asks again after a failure asks for the same.
       const outcome = await this.#settle();
       if (outcome !== 'aborted') return outcome;
-    }
+    } else await this.#steady();
     const producer = this.#producer;
     if (this.closed) return 'fenced';
     invariant(producer !== null, `${this.place} has an epoch`);
@@ -189,6 +182,7 @@ export class Slot {
   /** A new producer, and what is committed once it has fenced the old one. */
   async #newEpoch() {
     const { cluster, group, transactions } = this.#ports;
+    const { breaks } = cluster;
     this.#producer = null;
     const producer =
       this.#newest?.successor() ?? new Transactions(cluster, `${group}/${this.place}`, transactions);
@@ -199,6 +193,7 @@ export class Slot {
     );
     await this.#during('the layouts', this.#ports.layouts.refresh());
     const found = await this.#during('its offset', committedOffset(cluster, group, this.of));
+    this.#breaks = breaks;
     this.#producer = producer;
     return found;
   }
@@ -208,9 +203,7 @@ export class Slot {
     const deadline = performance.now() + SETTLE_MS_MAX;
     for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
       try {
-        const counted = this.closed || (await this.#during('its seat', this.#ports.counted(this)));
-        if (this.closed || !counted) return 'fenced';
-        return await this.#verdict();
+        return await this.#outcome();
       } catch (error) {
         this.#ports.cluster.stale();
         if (performance.now() > deadline) {
@@ -221,7 +214,9 @@ export class Slot {
     }
   }
 
-  async #verdict(): Promise<CommitOutcome> {
+  async #outcome(): Promise<CommitOutcome> {
+    const counted = this.closed || (await this.#during('its seat', this.#ports.counted(this)));
+    if (this.closed || !counted) return 'fenced';
     const found = await this.#newEpoch();
     const pending = this.#pending;
     if (this.closed) return 'fenced';

@@ -56,12 +56,14 @@ const MOVING: ReadonlySet<string> = new Set([
   'NOT_COORDINATOR_FOR_GROUP',
 ]);
 
-/** Where a transaction that was not seen to end has gone. */
-interface Doubt {
+/**
+ * Where the last transaction that has begun went. `open`: its end was not asked for. `asked`: everything was
+ * there, and its end was. `decided`: it was promised, and may not be everywhere yet.
+ */
+interface Last {
   readonly partitions: readonly TopicPartition[];
   readonly group: string | null;
-  /** Everything was there, and its end was asked for. */
-  asked: boolean;
+  state: 'open' | 'asked' | 'decided';
 }
 
 type Stamp = { transactionalId: string; producerId: string; producerEpoch: number };
@@ -71,7 +73,7 @@ export class Transactions {
   readonly #options: TransactionOptions;
   readonly #sequences = new Map<string, number>();
   #producer: { readonly producerId: string; readonly producerEpoch: number } | null = null;
-  #doubt: Doubt | null = null;
+  #last: Last | null = null;
 
   constructor(
     cluster: KafkaCluster,
@@ -82,16 +84,16 @@ export class Transactions {
     this.#options = options;
   }
 
-  /** Of the same id, for what this one has left in doubt. */
+  /** Of the same id, knowing what this one did last. */
   successor(): Transactions {
     const next = new Transactions(this.#cluster, this.id, this.#options);
-    next.#doubt = this.#doubt;
+    next.#last = this.#last;
     return next;
   }
 
   /**
    * A new epoch: whatever an earlier producer of this id left open is ended when this resolves, and what its
-   * predecessor left in doubt is in everywhere or nowhere.
+   * predecessor did last is in everywhere or nowhere.
    */
   async init(): Promise<void> {
     const { timeoutMs: transactionTimeout } = this.#options;
@@ -99,14 +101,17 @@ export class Transactions {
     const { standing, producer } = await this.#patiently(MOVING, async () => {
       const coordinator = await this.#coordinator();
       const found = await this.#settled(coordinator);
+      // Remembered: once there is a new epoch, the coordinator does not tell any more.
+      if (this.#last?.state === 'asked' && found !== null)
+        this.#last.state = found.committed ? 'decided' : 'open';
       const made = await coordinator.broker.initProducerId({ transactionalId, transactionTimeout });
       return { standing: found, producer: made };
     });
-    const doubt = this.#doubt;
-    if (doubt !== null && standing !== null) {
-      await this.#sayAgain({ transactionalId, ...producer }, doubt, doubt.asked && standing.committed);
+    const last = this.#last;
+    if (last !== null && standing !== null) {
+      await this.#sayAgain({ transactionalId, ...producer }, last, last.state === 'decided');
     }
-    this.#doubt = null;
+    this.#last = null;
     this.#producer = producer;
   }
 
@@ -125,7 +130,7 @@ export class Transactions {
   }
 
   /** The outcome, after everything that it is of: where it stood already, nothing changes. */
-  async #sayAgain(stamp: Stamp, { partitions, group: groupId }: Doubt, committed: boolean): Promise<void> {
+  async #sayAgain(stamp: Stamp, { partitions, group: groupId }: Last, committed: boolean): Promise<void> {
     const coordinator = await this.#coordinator();
     const { broker } = coordinator;
     const topics = topicsOf(partitions);
@@ -146,17 +151,19 @@ export class Transactions {
     const producer = this.#producer;
     if (producer === null) throw new Error(`${this.id} has no epoch`);
     this.#producer = null;
-    const doubt = { partitions: parts, group: input?.group ?? null, asked: false };
-    this.#doubt = doubt;
+    const last: Last = { partitions: parts.map(placed), group: input?.group ?? null, state: 'open' };
     const coordinator = await this.#coordinator();
     const stamp = { transactionalId: this.id, ...producer };
     const topics = topicsOf(parts);
     if (topics.length > 0) {
       await this.#patiently(BUSY, () => coordinator.broker.addPartitionsToTxn({ ...stamp, topics }));
+      // It has begun, so the one before it is over everywhere.
+      this.#last = last;
     }
     if (input !== null) {
       const { group: groupId } = input;
       await this.#patiently(BUSY, () => coordinator.broker.addOffsetsToTxn({ ...stamp, groupId }));
+      this.#last = last;
     }
     const [produced, offsets] = await Promise.allSettled([
       this.#produce(parts, producer),
@@ -165,10 +172,10 @@ export class Transactions {
     if (produced.status === 'rejected') throw produced.reason;
     if (offsets.status === 'rejected') throw offsets.reason;
     if (topics.length > 0 || input !== null) {
-      doubt.asked = true;
+      last.state = 'asked';
       await coordinator.broker.endTxn({ ...stamp, transactionResult: true });
     }
-    this.#doubt = null;
+    last.state = 'decided';
     this.#producer = producer;
     return produced.value;
   }
@@ -254,6 +261,10 @@ export class Transactions {
       }
     }
   }
+}
+
+function placed({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition };
 }
 
 function topicsOf(parts: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {

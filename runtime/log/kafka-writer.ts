@@ -37,11 +37,16 @@ export class Writers {
   }
 
   of(name: string): Writer {
-    const writer = this.#writers.get(name) ?? new Writer(name, this.#ports);
+    const found = this.#writers.get(name);
+    if (found !== undefined) return found;
+    const writer = new Writer(name, this.#ports);
     this.#writers.set(name, writer);
+    this.#ports.cluster.broke.add(() => writer.steadySoon());
     return writer;
   }
 }
+
+const STEADY_MS = 1_000;
 
 class Writer {
   readonly #name: string;
@@ -49,6 +54,9 @@ class Writer {
   #producer: Transactions | null = null;
   /** Of all that were made: what is in doubt is settled by its successor. */
   #newest: Transactions | null = null;
+  /** Broken connections until its epoch. */
+  #breaks = 0;
+  #soon: ReturnType<typeof setTimeout> | null = null;
   #queue: Promise<void> = Promise.resolve();
   /** Its name stands among the writers, for who has to fence them all. */
   #registered = false;
@@ -81,6 +89,22 @@ class Writer {
     });
   }
 
+  /** Says the last append once more, as soon as it can: its broker may have it in some places only. */
+  steadySoon(): void {
+    if (this.#soon !== null || this.#newest === null) return;
+    this.#soon = setTimeout(() => {
+      this.#soon = null;
+      this.#queue = this.#queue
+        .then(async () => {
+          if (this.#breaks !== this.#ports.cluster.breaks) await this.#newEpoch();
+        })
+        .catch(() => {
+          if (!this.#ports.cluster.closed) this.steadySoon();
+        });
+    }, STEADY_MS);
+    this.#soon.unref();
+  }
+
   async state(): Promise<ReadonlyMap<string, Uint8Array>> {
     const { cluster, fetchBytesMax } = this.#ports;
     const stored = new Map(await readChangelog(cluster, AT, ownerOf(this.#name), fetchBytesMax));
@@ -97,6 +121,8 @@ class Writer {
     for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
       if (this.#held !== null) throw this.#held;
       try {
+        // A broker that promised the last append and came back may have it in some places only.
+        if (this.#breaks !== cluster.breaks) this.#producer = null;
         const producer = this.#producer ?? (await this.#newEpoch());
         if (sent && (await this.#lastToken()) === token) return;
         const parts = await made();
@@ -120,6 +146,7 @@ class Writer {
 
   async #newEpoch(): Promise<Transactions> {
     const { cluster, transactions, committed, layouts } = this.#ports;
+    const { breaks } = cluster;
     const producer =
       this.#newest?.successor() ?? new Transactions(cluster, `writer/${this.#name}`, transactions);
     this.#newest = producer;
@@ -132,6 +159,7 @@ class Writer {
     const why = this.#refuse(await this.state());
     if (why !== null) this.#held = writerHeld(this.#name, why);
     if (this.#held !== null) throw this.#held;
+    this.#breaks = breaks;
     this.#producer = producer;
     return producer;
   }

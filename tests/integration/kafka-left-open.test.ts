@@ -17,7 +17,7 @@ const MINUTES = 60_000;
 const missing = kafkaMissing();
 const newProxy = kafkaProxyForTests();
 const OPTIONS = { timeoutMs: 60_000, compression: 'none', nowMs: Date.now, batchBytesMax: 100_000 } as const;
-const IDS = ['plain', 'aborted', 'committed', 'asked', 'gone'];
+const IDS = ['plain', 'aborted', 'committed', 'promised', 'asked', 'gone'];
 let server: KafkaServer;
 let proxy: KafkaProxy;
 let cluster: KafkaCluster;
@@ -35,7 +35,9 @@ interface Owner {
 
 async function epochOf(id: string): Promise<Owner> {
   const { broker } = await cluster.coordinator('transaction', id);
-  return broker.initProducerId({ transactionalId: id, transactionTimeout: 60_000 });
+  // What was open before is ended first.
+  const asked = () => broker.initProducerId({ transactionalId: id, transactionTimeout: 60_000 });
+  return until('an epoch', () => asked().catch(() => null), MINUTES);
 }
 
 /** Records that the coordinator knows nothing of. */
@@ -58,11 +60,12 @@ async function started(id: string): Promise<Transactions> {
   return made;
 }
 
-/** One whose records go nowhere, since somebody has taken its epoch. */
+/** One that has begun and got no further. */
 async function inDoubt(id: string): Promise<Transactions> {
   const made = await started(id);
+  proxy.arm('Produce', 'before');
+  await expect(made.run([partOf(id)], null)).rejects.toThrow();
   await leftOpen(id, await epochOf(id));
-  expect(made.run([partOf(id)], null)).rejects.toThrow();
   return made;
 }
 
@@ -123,12 +126,26 @@ describe.skipIf(missing !== null)(`records left open (${missing ?? 'a real broke
       const before = await epochOf('committed');
       const made = await started('committed');
       proxy.arm('EndTxn', 'after');
-      expect(made.run([partOf('committed')], null)).rejects.toThrow();
+      await expect(made.run([partOf('committed')], null)).rejects.toThrow();
       await until('it is in', async () => (await seenOf('committed')) === 1, MINUTES);
       await leftOpen('committed', { ...before, producerEpoch: before.producerEpoch + 1 }, 1);
       expect(await seenOf('committed')).toBe(1);
       await made.successor().init();
       expect(await seenOf('committed')).toBe(2);
+    },
+    MINUTES,
+  );
+
+  test(
+    'are seen once the successor has begun, when the end was promised',
+    async () => {
+      const before = await epochOf('promised');
+      const made = await started('promised');
+      await made.run([partOf('promised')], null);
+      await leftOpen('promised', { ...before, producerEpoch: before.producerEpoch + 1 }, 1);
+      expect(await seenOf('promised')).toBe(1);
+      await made.successor().init();
+      expect(await seenOf('promised')).toBe(2);
     },
     MINUTES,
   );

@@ -49,7 +49,7 @@ export function boundsBroken(run: Simulation): string[] {
     ...over('sinkBatch', sinkRecordsMax),
     ...over('actors', BRANCHES + routers + 3 * instruments),
     // A router has one call, one wait and one pause at a time; a wait is ended by each of several appends.
-    ...over('timers', LOOKS + members.length * (BRANCHES + 10 * routers)),
+    ...over('timers', LOOKS + members.length * (BRANCHES + 12 * routers)),
     ...over('releases', instruments),
     ...(most.parked === 0 || told.some(({ kind }) => kind === 'quarantine')
       ? []
