@@ -142,6 +142,7 @@ describe.skipIf(missing !== null)(`records left open (${missing ?? 'a real broke
       const before = await epochOf('promised');
       const made = await started('promised');
       await made.run([partOf('promised')], null);
+      await until('it is in', async () => (await seenOf('promised')) === 1, MINUTES);
       await leftOpen('promised', { ...before, producerEpoch: before.producerEpoch + 1 }, 1);
       expect(await seenOf('promised')).toBe(1);
       await made.successor().init();
