@@ -75,6 +75,8 @@ async function a1(world: World): Promise<string> {
 async function a2(world: World): Promise<string> {
   const [node] = world.kafka.nodes;
   await world.feeder.quarters(10);
+  // In the moment of a commit: soak, `restarts of a single broker`, and what is known of it (README.md).
+  await world.settled();
   await node?.kill();
   for (const name of NAMES) {
     const down = await until(
@@ -93,6 +95,7 @@ async function a2(world: World): Promise<string> {
   for (const name of NAMES) {
     await until(`${name} to be well`, async () => (await world.health(name)).code === 200, 2 * MINUTES);
   }
+  await world.feeder.quarters(10);
   expect(await world.faults()).toEqual([]);
   return `${world.feeder.count} ticks, each once`;
 }
