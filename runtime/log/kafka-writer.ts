@@ -91,15 +91,18 @@ class Writer {
 
   /** Says the last append once more, as soon as it can: its broker may have it in some places only. */
   steadySoon(): void {
+    const { cluster } = this.#ports;
     if (this.#soon !== null || this.#newest === null) return;
     this.#soon = setTimeout(() => {
       this.#soon = null;
       this.#queue = this.#queue
         .then(async () => {
-          if (this.#breaks !== this.#ports.cluster.breaks) await this.#newEpoch();
+          // Who stands by has nothing to say: an epoch of his would fence the one that goes on.
+          if (this.#held === null && this.#breaks !== cluster.breaks) await this.#newEpoch();
         })
         .catch(() => {
-          if (!this.#ports.cluster.closed) this.steadySoon();
+          cluster.stale();
+          if (this.#held === null && !cluster.closed) this.steadySoon();
         });
     }, STEADY_MS);
     this.#soon.unref();
