@@ -1,13 +1,14 @@
 // The quick part of the soak, with another seed each time: about a tenth of what `bun run test:soak` does,
 // judged as there. What does not need servers of its own happens on one bed, one thing after the other.
+// A file a bed, `tests/integration/soak-*.test.ts`, so that two of them run at a time.
 
 import { describe, expect, test } from 'bun:test';
-import { round } from '../soak/round.ts';
-import { type Part, SECTIONS } from '../soak/sections.ts';
-import { Tally } from '../soak/tally.ts';
 import { kafkaMissing } from '../support/kafka.ts';
 import { seedOf } from '../support/random.ts';
 import { REDIS } from '../support/redis.ts';
+import { round } from './round.ts';
+import type { Part } from './sections.ts';
+import { Tally } from './tally.ts';
 
 const MINUTES = 60_000;
 const SHARE = 0.1;
@@ -15,11 +16,6 @@ const SHARE = 0.1;
 const GOAL_MIN = 10;
 const missing =
   kafkaMissing() ?? (REDIS === null ? 'redis-server not installed: Redis is killed here' : null);
-
-const { kill, pause, broker, scale, sinks, rolling } = SECTIONS;
-const [killed, threeBrokers] = [kill, broker.filter(({ nodes }) => nodes === 3)];
-/** The last part of sinks ends the market, to compare what is cached. */
-const together = [...pause, ...rolling, ...broker.filter(({ nodes }) => nodes === 1), ...scale, ...sinks];
 
 const quick = (parts: readonly Part[]): readonly Part[] =>
   parts
@@ -53,10 +49,12 @@ async function passes(part: Part, parts: readonly Part[]): Promise<void> {
   for (const { what, goal } of parts) expect(tally.reached[what]).toBeGreaterThanOrEqual(goal);
 }
 
-describe('as if nothing had happened, after', () => {
-  for (const parts of [killed, threeBrokers, together].map(quick)) {
-    const part = merged(parts);
+/** The tenth of these parts, on one bed. */
+export function quickSoak(parts: readonly Part[]): void {
+  const few = quick(parts);
+  const part = merged(few);
+  describe('as if nothing had happened, after', () => {
     if (missing !== null) test.skip(`${part.what} (${missing})`, () => {});
-    else test(part.what, () => passes(part, parts), 20 * MINUTES);
-  }
-});
+    else test(part.what, () => passes(part, few), 20 * MINUTES);
+  });
+}
