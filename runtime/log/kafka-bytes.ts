@@ -73,6 +73,23 @@ export class BytesWriter {
     return this;
   }
 
+  /** A string as newer requests have it. */
+  text(value: string): this {
+    return this.uvarint(Buffer.byteLength(value) + 1).raw(encoder.encode(value));
+  }
+
+  /** An array as newer requests have it; null is no array. */
+  compact<T>(values: readonly T[] | null, write: (value: T) => void): this {
+    this.uvarint(values === null ? 0 : values.length + 1);
+    for (const value of values ?? []) write(value);
+    return this;
+  }
+
+  /** No tags: newer requests, and what is in them, end in some. */
+  untagged(): this {
+    return this.int8(0);
+  }
+
   /** Zigzag varint of an integer of up to 53 bits. */
   varint(value: number): this {
     return this.uvarint(value < 0 ? -value * 2 - 1 : value * 2);
@@ -173,6 +190,24 @@ export class BytesReader {
 
   array<T>(read: () => T): T[] {
     return Array.from({ length: Math.max(0, this.int32()) }, read);
+  }
+
+  /** A string as newer answers have it; none is empty. */
+  text(): string {
+    return decoder.decode(this.raw(Math.max(0, this.uvarint() - 1)));
+  }
+
+  /** An array as newer answers have it. */
+  compact<T>(read: () => T): T[] {
+    return Array.from({ length: Math.max(0, this.uvarint() - 1) }, read);
+  }
+
+  /** Newer answers, and what is in them, end in tags: none that is known here. */
+  skipTags(): void {
+    for (let left = this.uvarint(); left > 0; left -= 1) {
+      this.uvarint();
+      this.raw(this.uvarint());
+    }
   }
 
   /** Zigzag. */

@@ -11,8 +11,15 @@ import type { StateChange, TopicPartition } from './log.ts';
 export const WRITERS_CHANGELOG = 'writers.changelog.v1';
 const WAIT_MS = 10;
 
+const SUFFIX = '.changelog.v1';
+
 export function changelogTopic(group: string): string {
-  return `${group}.changelog.v1`;
+  return `${group}${SUFFIX}`;
+}
+
+/** Of any group, or of the writers. */
+export function isChangelog(topic: string): boolean {
+  return topic.endsWith(SUFFIX);
 }
 
 /** Whose state it is: an input partition, or a writer. */

@@ -17,7 +17,10 @@ declare module 'kafkajs/src/network/connectionPool.js' {
 }
 
 declare module 'kafkajs/src/network/socketFactory.js' {
-  export default function socketFactory(): object;
+  import type { Socket } from 'node:net';
+
+  export type SocketFactory = (to: object) => Socket;
+  export default function socketFactory(): SocketFactory;
 }
 
 declare module 'kafkajs/src/loggers/index.js' {

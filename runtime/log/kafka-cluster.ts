@@ -7,8 +7,7 @@
 import Broker from 'kafkajs/src/broker/index.js';
 import { createLogger } from 'kafkajs/src/loggers/index.js';
 import ConnectionPool from 'kafkajs/src/network/connectionPool.js';
-import socketFactory from 'kafkajs/src/network/socketFactory.js';
-import { dropWhenBroken, exchange, type Request } from './kafka-exchange.ts';
+import { dropWhenBroken, exchange, type Request, tellingWhenClosed } from './kafka-exchange.ts';
 import { asKafkaFault } from './kafka-fault.ts';
 import { type Address, type Metadata, metadataRequest } from './kafka-metadata.ts';
 import { DESCRIBE_CLUSTER, registeredRequest, WITH_AWAY } from './kafka-registered.ts';
@@ -37,6 +36,11 @@ export interface Node {
   send<T>(request: Request<T>): Promise<T>;
 }
 
+interface Opened {
+  readonly node: Node;
+  readonly close: () => void;
+}
+
 const CONNECT_MS_MAX = 3_000;
 const METADATA_MS_MAX = 5_000;
 /** With a topic missing that was asked for. */
@@ -45,7 +49,7 @@ const silent = createLogger({ level: 0, logCreator: () => () => {} });
 
 export class KafkaCluster {
   readonly #options: KafkaConnection;
-  readonly #nodes = new Map<string, { readonly node: Node; close(): void }>();
+  readonly #nodes = new Map<string, Opened>();
   readonly #topics = new Set<string>();
   readonly #coordinators = new Map<string, Promise<Address>>();
   #metadata: Promise<Metadata> | null = null;
@@ -83,7 +87,7 @@ export class KafkaCluster {
     if (id === undefined) throw new Error(`no partition ${of.topic}/${of.partition}`);
     const address = (await this.#known()).nodes.get(id);
     if (address === undefined) throw new Error(`${of.topic}/${of.partition} has no leader now`);
-    return this.#node(address);
+    return this.node(address);
   }
 
   /** Number of partitions; 0: there is no such topic. */
@@ -95,13 +99,13 @@ export class KafkaCluster {
     const key = `${kind}/${id}`;
     const found = this.#coordinators.get(key) ?? this.#findCoordinator(kind, id);
     this.#coordinators.set(key, found);
-    return this.#node(await found);
+    return this.node(await found);
   }
 
   async controller(): Promise<Node> {
     const { controller, nodes } = await this.#known();
     const address = nodes.get(controller);
-    return address === undefined ? this.any() : this.#node(address);
+    return address === undefined ? this.any() : this.node(address);
   }
 
   /** Any broker that answers: those known first, then the configured ones. */
@@ -115,12 +119,32 @@ export class KafkaCluster {
     let failure: unknown = new Error('no broker is configured');
     for (const address of addresses) {
       try {
-        return await this.#node(address);
+        return await this.node(address);
       } catch (error) {
         failure = error;
       }
     }
     throw failure;
+  }
+
+  /** The broker there, connected. */
+  async node({ host, port }: Address): Promise<Node> {
+    if (this.#closed) throw new Error('the log is closed');
+    const key = `${host}:${port}`;
+    const found = this.#nodes.get(key) ?? this.#open(host, port, key);
+    try {
+      await found.node.broker.connect();
+    } catch (error) {
+      this.#drop(key);
+      throw error;
+    }
+    return found.node;
+  }
+
+  /** Every broker that is up. */
+  async everyone(): Promise<readonly Node[]> {
+    const { nodes } = await (await this.any()).send(metadataRequest([]));
+    return Promise.all([...nodes.values()].map((address) => this.node(address)));
   }
 
   /** Brokers that belong to it, those that are away included; before Kafka 4 those that are up. */
@@ -166,8 +190,7 @@ export class KafkaCluster {
 
   close(): void {
     this.#closed = true;
-    for (const { close } of this.#nodes.values()) close();
-    this.#nodes.clear();
+    for (const key of [...this.#nodes.keys()]) this.#drop(key);
   }
 
   async #leaders(topic: string): Promise<readonly number[]> {
@@ -207,20 +230,7 @@ export class KafkaCluster {
     return (await broker.findGroupCoordinator({ groupId: id, coordinatorType })).coordinator;
   }
 
-  async #node({ host, port }: Address): Promise<Node> {
-    if (this.#closed) throw new Error('the log is closed');
-    const key = `${host}:${port}`;
-    const found = this.#nodes.get(key) ?? this.#open(host, port, key);
-    try {
-      await found.node.broker.connect();
-    } catch (error) {
-      this.#drop(key);
-      throw error;
-    }
-    return found.node;
-  }
-
-  #open(host: string, port: number, key: string): { readonly node: Node; close(): void } {
+  #open(host: string, port: number, key: string): Opened {
     const { clientId, tls, sasl, requestTimeoutMs } = this.#options;
     const ssl =
       tls === null ? null : Object.fromEntries(Object.entries(tls).filter((each) => each[1] !== null));
@@ -232,25 +242,31 @@ export class KafkaCluster {
       // The client writes into it.
       sasl: sasl === null ? null : { ...sasl },
       logger: silent,
-      socketFactory: socketFactory(),
+      socketFactory: tellingWhenClosed(() => this.#broken(key, opened)),
       connectionTimeout: CONNECT_MS_MAX,
       requestTimeout: requestTimeoutMs,
       enforceRequestTimeout: true,
     });
-    dropWhenBroken(pool, key, () => {
-      this.breaks += 1;
-      this.#drop(key);
-      for (const each of this.broke) each();
-    });
+    const isDropped = (): boolean => this.#nodes.get(key) !== opened;
+    dropWhenBroken(pool, key, { drop: () => this.#broken(key, opened), isDropped });
     const broker = new Broker({ connectionPool: pool, logger: silent, allowAutoTopicCreation: false });
     const node = { broker, send: <T>(request: Request<T>) => pool.send(exchange(request)) };
-    const opened = { node, close: () => void pool.destroy().catch(() => {}) };
+    const opened: Opened = { node, close: () => void pool.destroy().catch(() => {}) };
     this.#nodes.set(key, opened);
     return opened;
   }
 
+  /** Once for each: those that are closed here are not kept any more by then. */
+  #broken(key: string, opened: Opened): void {
+    if (this.#nodes.get(key) !== opened) return;
+    this.breaks += 1;
+    this.#drop(key);
+    for (const each of this.broke) each();
+  }
+
   #drop(key: string): void {
-    this.#nodes.get(key)?.close();
+    const opened = this.#nodes.get(key);
     this.#nodes.delete(key);
+    opened?.close();
   }
 }

@@ -3,6 +3,7 @@
 
 import type ConnectionPool from 'kafkajs/src/network/connectionPool.js';
 import type { Exchange } from 'kafkajs/src/network/connectionPool.js';
+import socketFactory, { type SocketFactory } from 'kafkajs/src/network/socketFactory.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import { BytesReader, type BytesWriter } from './kafka-bytes.ts';
 import { errorType, HungUp } from './kafka-fault.ts';
@@ -25,11 +26,25 @@ const BROKEN: ReadonlySet<string> = new Set([
 
 const API_VERSIONS = 18;
 
-/** A connection that broke, or left a request unanswered, is not used again. */
-export function dropWhenBroken(pool: ConnectionPool, where: string, drop: () => void): void {
+/** `closed`: a connection that stood has ended, also one on which nothing was under way. */
+export function tellingWhenClosed(closed: () => void): SocketFactory {
+  const connect = socketFactory();
+  return (to) => {
+    const socket = connect(to);
+    return socket.once('connect', () => socket.once('close', closed));
+  };
+}
+
+/** A connection that broke, or left a request unanswered, is not used again: the pool would connect anew. */
+export function dropWhenBroken(
+  pool: ConnectionPool,
+  where: string,
+  { drop, isDropped }: { readonly drop: () => void; readonly isDropped: () => boolean },
+): void {
   const send = pool.send.bind(pool);
   let served = false;
   pool.send = async (exchanged) => {
+    if (isDropped()) throw new Error(`the connection to ${where} was given up`);
     try {
       const answer = await send(exchanged);
       served ||= exchanged.request.apiKey !== API_VERSIONS;

@@ -2,9 +2,12 @@
 // looks for partitions that were added, and whoever sees them first carries the change out.
 
 import { asLayout, type Barrier, barrierValue, LAYOUT_KEY } from '../../actors/layout.ts';
+import { afresh } from './afresh.ts';
 import { readChangelog, WRITERS_CHANGELOG } from './kafka-changelog.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
-import { type Part, type TransactionOptions, Transactions } from './kafka-transaction.ts';
+import { Epochs } from './kafka-epochs.ts';
+import { layoutsId, slotId, writerId } from './kafka-ids.ts';
+import type { Part, TransactionOptions } from './kafka-transaction.ts';
 import { type ChangePorts, changeLayout, type LayoutRecord } from './layout-change.ts';
 import type { WriterOf } from './log.ts';
 import { LogFault } from './log-fault.ts';
@@ -28,8 +31,8 @@ export class Layouts implements ChangePorts {
   readonly #ports: LayoutsPorts;
   readonly #declared = new Map<string, readonly WriterOf[]>();
   #known: ReadonlyMap<string, LayoutRecord> = new Map();
-  #reading: Promise<void> | null = null;
-  #next: Promise<void> | null = null;
+  /** Afterwards everything is known that was decided before the call. */
+  readonly refresh: () => Promise<void> = afresh(() => this.#read());
   /** The topic is. */
   #there = false;
 
@@ -49,19 +52,6 @@ export class Layouts implements ChangePorts {
   /** As of the last refresh. */
   of(topic: string): LayoutRecord | null {
     return this.#known.get(topic) ?? null;
-  }
-
-  /** Afterwards everything is known that was decided before the call. */
-  refresh(): Promise<void> {
-    if (this.#reading === null) return this.#read();
-    // What is under way may have begun too early: the next one serves all who ask meanwhile.
-    this.#next ??= this.#reading
-      .catch(() => {})
-      .then(() => {
-        this.#next = null;
-        return this.#read();
-      });
-    return this.#next;
   }
 
   /** The layout to place records by. Waits while it is being changed, at last with a retryable LogFault. */
@@ -95,8 +85,7 @@ export class Layouts implements ChangePorts {
     barrier: Barrier | null,
   ): Promise<boolean> {
     const { cluster, transactions, nowMs } = this.#ports;
-    const producer = new Transactions(cluster, `layouts/${topic}`, transactions);
-    await producer.init();
+    const producer = await new Epochs(cluster, layoutsId(topic), transactions).next();
     if (!same(await this.read(topic), expected)) return false;
     const value = encoder.encode(JSON.stringify(next));
     const parts: Part[] = [{ ...AT, records: [{ key: topic, value }] }];
@@ -129,19 +118,19 @@ export class Layouts implements ChangePorts {
     for (const of of this.#declared.get(topic) ?? []) {
       if ('writer' in of) {
         const mine = [...names].filter((name) => name === of.writer || name.startsWith(`${of.writer}/`));
-        ids.push(...mine.map((name) => `writer/${name}`));
+        ids.push(...mine.map(writerId));
         continue;
       }
       for (const [input, count] of await cluster.counts(of.inputs)) {
         for (let partition = 0; partition < count; partition += 1)
-          ids.push(`${of.group}/${input}/${partition}`);
+          ids.push(slotId(of.group, { topic: input, partition }));
       }
     }
     return ids;
   }
 
   async fence(writer: string): Promise<void> {
-    await new Transactions(this.#ports.cluster, writer, this.#ports.transactions).init();
+    await new Epochs(this.#ports.cluster, writer, this.#ports.transactions).next();
   }
 
   /** A commit is answered a moment before it is shown. */
@@ -154,16 +143,9 @@ export class Layouts implements ChangePorts {
     return true;
   }
 
-  #read(): Promise<void> {
-    const reading = this.#stored().then((stored) => {
-      this.#known = new Map(stored.flatMap(([topic, value]) => recordOf(topic, value)));
-    });
-    this.#reading = reading;
-    const done = (): void => {
-      if (this.#reading === reading) this.#reading = null;
-    };
-    reading.then(done, done);
-    return reading;
+  async #read(): Promise<void> {
+    const stored = await this.#stored();
+    this.#known = new Map(stored.flatMap(([topic, value]) => recordOf(topic, value)));
   }
 
   /** Before the first bootstrap there are no layouts. */

@@ -11,6 +11,9 @@ export interface CommittedOffset extends TopicPartition {
   readonly token: string;
 }
 
+/** A transaction holds an offset of this partition, whose outcome its group does not know. */
+const UNSTABLE_OFFSET = 88;
+
 /** Every partition that the group has ever committed. */
 export async function committedOffsets(
   cluster: KafkaCluster,
@@ -18,7 +21,7 @@ export async function committedOffsets(
 ): Promise<readonly CommittedOffset[]> {
   return cluster.use(`offsets of ${group}`, async () => {
     const node = await cluster.coordinator('group', group);
-    return node.send(request(group, null));
+    return (await node.send(request(group, null))).filter(isCommitted);
   });
 }
 
@@ -31,31 +34,61 @@ export async function committedOffset(
   return cluster.use(`offset of ${group} in ${of.topic}/${of.partition}`, async () => {
     const node = await cluster.coordinator('group', group);
     const [found] = await node.send(request(group, of));
-    return found ?? null;
+    return found !== undefined && isCommitted(found) ? found : null;
   });
 }
 
-function request(group: string, of: TopicPartition | null): Request<CommittedOffset[]> {
-  const body = new BytesWriter().string(group);
-  if (of === null) body.int32(-1);
-  else body.int32(1).string(of.topic).int32(1).int32(of.partition);
-  return { apiKey: 9, apiName: 'OffsetFetch', apiVersion: 5, body, read };
+/** Whether a transaction holds an offset of this partition, whose outcome the group does not know. */
+export async function offsetIsOpen(
+  cluster: KafkaCluster,
+  group: string,
+  of: TopicPartition,
+): Promise<boolean> {
+  const node = await cluster.coordinator('group', group);
+  const [found] = await node.send(request(group, of, true));
+  return found?.isOpen ?? false;
 }
 
-function read(answer: BytesReader): CommittedOffset[] {
+interface Answer extends CommittedOffset {
+  readonly isOpen: boolean;
+}
+
+const isCommitted = ({ offset }: Answer): boolean => offset >= 0;
+
+/** `stable`: an open offset is said instead of the one before it. */
+function request(group: string, of: TopicPartition | null, stable = false): Request<Answer[]> {
+  // Its header ends in tags as well, which the client does not write.
+  const body = new BytesWriter().untagged().text(group);
+  body.compact(of === null ? null : [of], ({ topic, partition }) => {
+    body
+      .text(topic)
+      .compact([partition], (each) => body.int32(each))
+      .untagged();
+  });
+  body.int8(stable ? 1 : 0).untagged();
+  return { apiKey: 9, apiName: 'OffsetFetch', apiVersion: 7, body, read };
+}
+
+function read(answer: BytesReader): Answer[] {
+  answer.skipTags();
   answer.int32();
-  const found: CommittedOffset[] = [];
-  answer.array(() => {
-    const topic = answer.string() ?? '';
-    answer.array(() => {
-      const partition = answer.int32();
-      const offset = answer.int64();
-      answer.int32();
-      const token = answer.string() ?? '';
-      throwIfFailed(answer.int16());
-      if (offset >= 0) found.push({ topic, partition, offset, token });
-    });
+  const topics = answer.compact(() => {
+    const topic = answer.text();
+    const found = answer.compact(() => one(answer, topic));
+    answer.skipTags();
+    return found;
   });
   throwIfFailed(answer.int16());
-  return found;
+  return topics.flat();
+}
+
+function one(answer: BytesReader, topic: string): Answer {
+  const partition = answer.int32();
+  const offset = answer.int64();
+  answer.int32();
+  const token = answer.text();
+  const failure = answer.int16();
+  answer.skipTags();
+  if (failure !== UNSTABLE_OFFSET) throwIfFailed(failure);
+  return { topic, partition, offset, token, isOpen: failure === UNSTABLE_OFFSET };
 }

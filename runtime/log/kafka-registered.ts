@@ -10,25 +10,21 @@ export const DESCRIBE_CLUSTER = 60;
 export const WITH_AWAY = 2;
 
 export function registeredRequest(): Request<number> {
-  const [tags, withRights, ofBrokers, withAway] = [0, 0, 1, 1];
+  const [withRights, ofBrokers, withAway] = [0, 1, 1];
   // Its header ends in tags as well, which the client does not write.
-  const body = new BytesWriter().int8(tags).int8(withRights).int8(ofBrokers).int8(withAway).int8(tags);
+  const body = new BytesWriter().untagged().int8(withRights).int8(ofBrokers).int8(withAway).untagged();
   return { apiKey: DESCRIBE_CLUSTER, apiName: 'DescribeCluster', apiVersion: WITH_AWAY, body, read };
 }
 
 function read(answer: BytesReader): number {
-  answer.int8();
+  answer.skipTags();
   answer.int32();
   const failure = answer.int16();
-  skipText(answer);
+  answer.text();
   answer.int8();
-  skipText(answer);
+  answer.text();
   answer.int32();
   const brokers = answer.uvarint() - 1;
   throwIfFailed(failure);
   return brokers;
-}
-
-function skipText(answer: BytesReader): void {
-  answer.raw(Math.max(0, answer.uvarint() - 1));
 }

@@ -9,12 +9,14 @@
 // Commits and settlings take turns: a new epoch ends whatever the slot itself has under way.
 
 import { invariant } from '../../actors/domain/invariant.ts';
+import { Epochs } from './kafka-epochs.ts';
 import { asKafkaFault, errorType, FENCED } from './kafka-fault.ts';
 import { fetchEnough, firstOffset } from './kafka-fetch.ts';
+import { slotId } from './kafka-ids.ts';
 import { committedOffset } from './kafka-offsets.ts';
 import { apart, batchOver, type Decoded } from './kafka-records.ts';
 import type { SlotPorts } from './kafka-slot-ports.ts';
-import { type Part, Transactions } from './kafka-transaction.ts';
+import type { Part, Transactions } from './kafka-transaction.ts';
 import type { Batch, CommitOutcome, TopicPartition } from './log.ts';
 
 const SETTLE_MS_MAX = 120_000;
@@ -32,11 +34,8 @@ export class Slot {
   #taking: Promise<void> | null = null;
   /** The last commit or settling in line; never rejects. */
   #turn: Promise<unknown> = Promise.resolve();
+  readonly #epochs: Epochs;
   #producer: Transactions | null = null;
-  /** Of all that were made: what is in doubt is settled by its successor. */
-  #newest: Transactions | null = null;
-  /** Broken connections until its epoch. */
-  #breaks = 0;
   #offset = 0;
   #token = '';
   #pending: Pending | null = null;
@@ -57,6 +56,7 @@ export class Slot {
     first: boolean,
   ) {
     this.#ports = ports;
+    this.#epochs = new Epochs(ports.cluster, slotId(ports.group, of), ports.transactions);
     this.adopted = first;
   }
 
@@ -95,10 +95,10 @@ export class Slot {
     });
   }
 
-  /** A broker that promised the last commit and came back may have it in some places only: said once more. */
+  /** A broker that promised the last commit and came back may have it in some places only. */
   async #steady(): Promise<void> {
     const { cluster } = this.#ports;
-    if (this.closed || this.#breaks === cluster.breaks) return;
+    if (this.closed || this.#producer?.usable === true) return;
     await cluster.use(`last commit of ${this.place}`, () => this.#outcome());
   }
 
@@ -181,19 +181,14 @@ export class Slot {
 
   /** A new producer, and what is committed once it has fenced the old one. */
   async #newEpoch() {
-    const { cluster, group, transactions } = this.#ports;
-    const { breaks } = cluster;
+    const { cluster, group } = this.#ports;
     this.#producer = null;
-    const producer =
-      this.#newest?.successor() ?? new Transactions(cluster, `${group}/${this.place}`, transactions);
-    this.#newest = producer;
-    await this.#during(
+    const producer = await this.#during(
       'a new epoch',
-      cluster.use(`epoch of ${this.place}`, () => producer.init()),
+      cluster.use(`epoch of ${this.place}`, () => this.#epochs.next(() => !this.closed)),
     );
     await this.#during('the layouts', this.#ports.layouts.refresh());
     const found = await this.#during('its offset', committedOffset(cluster, group, this.of));
-    this.#breaks = breaks;
     this.#producer = producer;
     return found;
   }

@@ -3,9 +3,11 @@
 
 import { changelogPart, ownerOf, readChangelog, WRITERS_CHANGELOG } from './kafka-changelog.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
+import { Epochs } from './kafka-epochs.ts';
 import { asKafkaFault, errorType, FENCED } from './kafka-fault.ts';
+import { writerId } from './kafka-ids.ts';
 import type { Layouts } from './kafka-layouts.ts';
-import { type Part, type TransactionOptions, Transactions } from './kafka-transaction.ts';
+import type { Part, TransactionOptions, Transactions } from './kafka-transaction.ts';
 import type { Refuse, StateChange } from './log.ts';
 import { isHeld, type LogFault, writerHeld } from './log-fault.ts';
 
@@ -51,11 +53,8 @@ const STEADY_MS = 1_000;
 class Writer {
   readonly #name: string;
   readonly #ports: WriterPorts;
+  readonly #epochs: Epochs;
   #producer: Transactions | null = null;
-  /** Of all that were made: what is in doubt is settled by its successor. */
-  #newest: Transactions | null = null;
-  /** Broken connections until its epoch. */
-  #breaks = 0;
   #soon: ReturnType<typeof setTimeout> | null = null;
   #queue: Promise<void> = Promise.resolve();
   /** Its name stands among the writers, for who has to fence them all. */
@@ -68,6 +67,7 @@ class Writer {
   constructor(name: string, ports: WriterPorts) {
     this.#name = name;
     this.#ports = ports;
+    this.#epochs = new Epochs(ports.cluster, writerId(name), ports.transactions);
   }
 
   /**
@@ -89,16 +89,16 @@ class Writer {
     });
   }
 
-  /** Says the last append once more, as soon as it can: its broker may have it in some places only. */
+  /** A new epoch, as soon as it can: the broker may have the last append in some places only. */
   steadySoon(): void {
     const { cluster } = this.#ports;
-    if (this.#soon !== null || this.#newest === null) return;
+    if (this.#soon !== null || !this.#registered) return;
     this.#soon = setTimeout(() => {
       this.#soon = null;
       this.#queue = this.#queue
         .then(async () => {
           // Who stands by has nothing to say: an epoch of his would fence the one that goes on.
-          if (this.#held === null && this.#breaks !== cluster.breaks) await this.#newEpoch();
+          if (this.#held === null && this.#producer?.usable !== true) await this.#newEpoch();
         })
         .catch(() => {
           cluster.stale();
@@ -124,15 +124,11 @@ class Writer {
     for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
       if (this.#held !== null) throw this.#held;
       try {
-        // A broker that promised the last append and came back may have it in some places only.
-        if (this.#breaks !== cluster.breaks) this.#producer = null;
-        const producer = this.#producer ?? (await this.#newEpoch());
+        const producer = this.#producer?.usable === true ? this.#producer : await this.#newEpoch();
         if (sent && (await this.#lastToken()) === token) return;
         const parts = await made();
         sent = true;
-        this.#producer = null;
         committed(await producer.run([...parts, changelogPart(AT, ownerOf(this.#name), changes)], null));
-        this.#producer = producer;
         return;
       } catch (error) {
         if (error instanceof RangeError || isHeld(error)) throw error;
@@ -148,12 +144,9 @@ class Writer {
   }
 
   async #newEpoch(): Promise<Transactions> {
-    const { cluster, transactions, committed, layouts } = this.#ports;
-    const { breaks } = cluster;
-    const producer =
-      this.#newest?.successor() ?? new Transactions(cluster, `writer/${this.#name}`, transactions);
-    this.#newest = producer;
-    await producer.init();
+    const { committed, layouts } = this.#ports;
+    this.#producer = null;
+    const producer = await this.#epochs.next();
     const first = !this.#registered;
     if (first) committed(await producer.run([changelogPart(AT, ownerOf(this.#name), [REGISTERED])], null));
     this.#registered = true;
@@ -162,7 +155,6 @@ class Writer {
     const why = this.#refuse(await this.state());
     if (why !== null) this.#held = writerHeld(this.#name, why);
     if (this.#held !== null) throw this.#held;
-    this.#breaks = breaks;
     this.#producer = producer;
     return producer;
   }

@@ -9,16 +9,18 @@
 
 import type { Layout } from '../../actors/layout.ts';
 import { changelogTopic, WRITERS_CHANGELOG } from './kafka-changelog.ts';
-import { KafkaCluster, type KafkaConnection } from './kafka-cluster.ts';
-import type { Compression } from './kafka-codecs.ts';
+import { KafkaCluster } from './kafka-cluster.ts';
 import { Growth } from './kafka-growth.ts';
 import { lagOf } from './kafka-lag.ts';
 import { LAYOUTS, Layouts } from './kafka-layouts.ts';
+import { Looks, Written } from './kafka-left-open.ts';
+import { LeftOvers } from './kafka-left-overs.ts';
 import { KafkaMember } from './kafka-member.ts';
+import type { KafkaLogOptions } from './kafka-options.ts';
 import { Outputs } from './kafka-outputs.ts';
 import { patiently } from './kafka-patience.ts';
 import { Reads } from './kafka-reads.ts';
-import { addPartitions, createTopics, describeTopics, type TopicPolicy, tellCopies } from './kafka-topics.ts';
+import { addPartitions, createTopics, describeTopics, tellCopies } from './kafka-topics.ts';
 import type { TransactionOptions } from './kafka-transaction.ts';
 import { decidedEnds, Watch } from './kafka-watch.ts';
 import { Writers } from './kafka-writer.ts';
@@ -35,36 +37,6 @@ import type {
 } from './log.ts';
 import { LogFault } from './log-fault.ts';
 import { differs } from './topic-differs.ts';
-
-export interface KafkaLogOptions {
-  readonly connection: KafkaConnection;
-  readonly topics: TopicPolicy;
-  /** Stable over restarts, different for each process: decides which partitions it owns. */
-  readonly worker: string;
-  /** Where this process answers for a group, such as `http://10.0.0.7:8512`; null: nowhere. */
-  readonly urlOf: (group: string) => string | null;
-  readonly compression: Compression;
-  /** A member that is not heard of for this long has lost its partitions. */
-  readonly sessionMs: number;
-  readonly heartbeatMs: number;
-  readonly rebalanceMs: number;
-  /** A transaction open for longer is ended by its coordinator. */
-  readonly transactionMs: number;
-  readonly fetchBytesMax: number;
-  /** Less than this is left to wait for more, but not longer than `fetchWaitMsMax`. */
-  readonly fetchBytesMin: number;
-  readonly fetchWaitMsMax: number;
-  readonly valueBytesMax: number;
-  readonly nowMs: () => number;
-  /** Partitions that were added are noticed within this. */
-  readonly layoutPollMs: number;
-  /** What went wrong and is being tried again. */
-  readonly note: (cause: string) => void;
-  /** What was noticed of the topics, and what is done about it. */
-  readonly told: (cause: string, decision: string) => void;
-  /** Topics are not as they should be, and are left so. */
-  readonly differs: (cause: string, decision: string) => void;
-}
 
 const BATCH_BYTES_MAX = 900_000;
 const HEALTH_MS_MAX = 2_000;
@@ -91,6 +63,9 @@ class KafkaLog implements Log {
   readonly #reads: Reads;
   readonly #layouts: Layouts;
   readonly #growth: Growth;
+  readonly #leftOvers: LeftOvers;
+  readonly #written = new Written();
+  readonly #looks: Looks;
   #closed = false;
 
   constructor(options: KafkaLogOptions) {
@@ -100,6 +75,7 @@ class KafkaLog implements Log {
     this.#asked = new KafkaCluster(options.connection);
     this.#watch = new Watch((topics) => decidedEnds(this.#watched, topics));
     this.#reads = new Reads(this.#cluster, options.fetchBytesMax);
+    this.#looks = new Looks(this.#asked, this.#written);
     const { layoutPollMs: periodMs, note, told } = options;
     const of = { cluster: this.#asked, transactions: this.#transactions() };
     this.#layouts = new Layouts({ ...options, ...of });
@@ -107,7 +83,10 @@ class KafkaLog implements Log {
     this.#writers = new Writers({ ...options, ...written, committed: this.#reads.committed });
     this.#outputs = new Outputs(options.valueBytesMax, this.#layouts);
     const grew = (): void => this.#grew();
-    this.#growth = new Growth({ cluster: this.#asked, layouts: this.#layouts, periodMs, note, told, grew });
+    const saw = (topic: string, partitions: number): void => this.#written.saw(topic, partitions);
+    const grown = { cluster: this.#asked, layouts: this.#layouts, periodMs, note, told };
+    this.#growth = new Growth({ ...grown, saw, grew });
+    this.#leftOvers = new LeftOvers({ ...of, periodMs, note, told });
   }
 
   /** Waits for brokers that are away, as `join` does. */
@@ -126,6 +105,9 @@ class KafkaLog implements Log {
   /** What is told is told before anything waits for the only broker that holds a topic. */
   async #provide(specs: readonly TopicSpec[]): Promise<readonly string[]> {
     const made = await createTopics(this.#cluster, specs, this.#options.topics);
+    await this.#cluster.use('partitions', async () => {
+      for (const { name } of specs) this.#written.saw(name, await this.#cluster.partitions(name));
+    });
     await tellCopies(this.#cluster, specs, this.#options);
     return made;
   }
@@ -134,6 +116,8 @@ class KafkaLog implements Log {
   async #keepLayouts(specs: readonly TopicSpec[]): Promise<void> {
     const kept = specs.flatMap(({ name, writers }) => (writers === undefined ? [] : [{ name, writers }]));
     for (const { name, writers } of kept) this.#layouts.declare(name, writers);
+    // Before the first look at layouts: what is left open there would hold it up.
+    if (kept.length > 0) this.#leftOvers.start();
     await this.#layouts.refresh();
     const fresh = kept.filter(({ name }) => this.#layouts.of(name) === null);
     await Promise.all(fresh.map(({ name }) => this.#layouts.change(name)));
@@ -153,6 +137,7 @@ class KafkaLog implements Log {
   async #widen(topic: string, partitions: number): Promise<void> {
     if ((await this.#partitions(topic)) < partitions) {
       await addPartitions(this.#cluster, topic, partitions);
+      this.#written.saw(topic, partitions);
       this.#grew();
     }
   }
@@ -267,6 +252,7 @@ class KafkaLog implements Log {
     if (this.#closed) return;
     this.#closed = true;
     this.#watch.close();
+    this.#leftOvers.close();
     await this.#growth.close();
     await Promise.all([...this.#members.keys()].map((member) => member.leave()));
     for (const each of [this.#cluster, this.#watched, this.#asked]) each.close();
@@ -274,7 +260,7 @@ class KafkaLog implements Log {
 
   #transactions(): TransactionOptions {
     const { compression, transactionMs: timeoutMs, nowMs } = this.#options;
-    return { timeoutMs, compression, nowMs, batchBytesMax: BATCH_BYTES_MAX };
+    return { timeoutMs, compression, nowMs, batchBytesMax: BATCH_BYTES_MAX, looks: this.#looks };
   }
 
   async #partitions(topic: string): Promise<number> {

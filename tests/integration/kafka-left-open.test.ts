@@ -4,10 +4,15 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { KafkaCluster } from '../../runtime/log/kafka-cluster.ts';
-import { knowsAll, standingOf } from '../../runtime/log/kafka-open.ts';
+import { Epochs } from '../../runtime/log/kafka-epochs.ts';
+import { slotId } from '../../runtime/log/kafka-ids.ts';
+import { Looks, Written } from '../../runtime/log/kafka-left-open.ts';
+import { LeftOvers } from '../../runtime/log/kafka-left-overs.ts';
+import { committedOffset, offsetIsOpen } from '../../runtime/log/kafka-offsets.ts';
 import { produceRequest } from '../../runtime/log/kafka-produce.ts';
 import { encodeBatch } from '../../runtime/log/kafka-records.ts';
-import { type Part, Transactions } from '../../runtime/log/kafka-transaction.ts';
+import { knowsAll, standingOf } from '../../runtime/log/kafka-standing.ts';
+import { type Part, type Stamp, Transactions } from '../../runtime/log/kafka-transaction.ts';
 import { foreignRead, QUIET_MS_SMALL } from '../support/foreign-reader.ts';
 import { type KafkaServer, kafkaMissing, startKafka } from '../support/kafka.ts';
 import { type KafkaProxy, kafkaProxyForTests } from '../support/kafka-proxy.ts';
@@ -16,61 +21,89 @@ import { until } from '../support/until.ts';
 const MINUTES = 60_000;
 const missing = kafkaMissing();
 const newProxy = kafkaProxyForTests();
-const OPTIONS = { timeoutMs: 60_000, compression: 'none', nowMs: Date.now, batchBytesMax: 100_000 } as const;
-const IDS = ['plain', 'aborted', 'committed', 'promised', 'asked', 'gone'];
+const NAMES = [
+  ...['plain', 'nobody', 'aborted', 'committed', 'lost', 'died', 'cut', 'said'],
+  ...['many', 'moved', 'over', 'asked', 'gone'],
+];
+const MOVED = { topic: 'moved.v1', partition: 0 };
 let server: KafkaServer;
 let proxy: KafkaProxy;
 let cluster: KafkaCluster;
 
-const partOf = (id: string): Part => ({
-  topic: `${id}.v1`,
+function looksAt(...topics: string[]): Looks {
+  const written = new Written();
+  for (const topic of topics) written.saw(topic, 1);
+  return new Looks(cluster, written);
+}
+
+const optionsOf = (name: string, looks = looksAt(`${name}.v1`)) =>
+  ({ timeoutMs: 60_000, compression: 'none', nowMs: Date.now, batchBytesMax: 100_000, looks }) as const;
+
+const openIn = async (name: string) => (await looksAt(`${name}.v1`).now()).records;
+
+const partOf = (name: string): Part => ({
+  topic: `${name}.v1`,
   partition: 0,
   records: [{ key: 'k', value: JSON.stringify({ n: 1 }) }],
 });
 
-interface Owner {
-  readonly producerId: string;
-  readonly producerEpoch: number;
+/** Of who takes it over now, and remembers nothing. */
+const epochsOf = (name: string, id = name): Epochs => new Epochs(cluster, id, optionsOf(name));
+
+/** As a client has it that is made for this alone. */
+async function stampOf(transactionalId: string): Promise<Stamp> {
+  const asked = async () => {
+    const { broker } = await cluster.coordinator('transaction', transactionalId);
+    return broker.initProducerId({ transactionalId, transactionTimeout: 60_000 });
+  };
+  // What was open before is ended first, and at the very first there is no coordinator yet.
+  const passing = (): null => {
+    cluster.stale();
+    return null;
+  };
+  const producer = await until('an epoch', () => asked().catch(passing), MINUTES);
+  return { transactionalId, ...producer };
 }
 
-async function epochOf(id: string): Promise<Owner> {
-  const { broker } = await cluster.coordinator('transaction', id);
-  // What was open before is ended first.
-  const asked = () => broker.initProducerId({ transactionalId: id, transactionTimeout: 60_000 });
-  return until('an epoch', () => asked().catch(() => null), MINUTES);
+async function begun(stamp: Stamp, name: string) {
+  const { broker } = await cluster.coordinator('transaction', stamp.transactionalId);
+  await broker.addPartitionsToTxn({ ...stamp, topics: [{ topic: `${name}.v1`, partitions: [0] }] });
+  return broker;
 }
 
-/** Records that the coordinator knows nothing of. */
-async function leftOpen(id: string, owner: Owner, firstSequence = 0): Promise<void> {
-  const part = partOf(id);
+/** One that begins and ends, and of which nothing is to be seen. */
+async function ended(stamp: Stamp, name: string, committed: boolean): Promise<void> {
+  const broker = await begun(stamp, name);
+  await broker.endTxn({ ...stamp, transactionResult: committed });
+  const coordinator = await cluster.coordinator('transaction', stamp.transactionalId);
+  const standing = () => standingOf(coordinator, stamp.transactionalId);
+  await until('it has ended', async () => (await standing())?.outcome != null, MINUTES);
+}
+
+async function produced(stamp: Stamp, name: string): Promise<void> {
+  const part = partOf(name);
   const bytes = encodeBatch(part.records, {
-    producerId: BigInt(owner.producerId),
-    producerEpoch: owner.producerEpoch,
-    firstSequence,
+    producerId: BigInt(stamp.producerId),
+    producerEpoch: stamp.producerEpoch,
+    firstSequence: 0,
     nowMs: Date.now(),
     compression: 'none',
   });
   const leader = await cluster.leader(part);
-  await leader.send(produceRequest(id, [{ of: part, bytes, count: part.records.length }]));
+  await leader.send(produceRequest(stamp.transactionalId, [{ of: part, bytes, count: 1 }]));
 }
 
-async function started(id: string): Promise<Transactions> {
-  const made = new Transactions(cluster, id, OPTIONS);
-  await made.init();
-  return made;
+/** Records that stand open behind a transaction that has this outcome. */
+async function leftOpen(name: string, committed: boolean, id = name): Promise<Stamp> {
+  const stamp = await stampOf(id);
+  await ended(stamp, name, committed);
+  await produced(stamp, name);
+  expect(await openIn(name)).toMatchObject([{ producerId: stamp.producerId }]);
+  return stamp;
 }
 
-/** One that has begun and got no further. */
-async function inDoubt(id: string): Promise<Transactions> {
-  const made = await started(id);
-  proxy.arm('Produce', 'before');
-  await expect(made.run([partOf(id)], null)).rejects.toThrow();
-  await leftOpen(id, await epochOf(id));
-  return made;
-}
-
-const seenOf = async (id: string): Promise<number> =>
-  (await foreignRead(server, `${id}.v1`, QUIET_MS_SMALL)).length;
+const seenOf = async (name: string): Promise<number> =>
+  (await foreignRead(server, `${name}.v1`, QUIET_MS_SMALL)).length;
 
 describe.skipIf(missing !== null)(`records left open (${missing ?? 'a real broker'})`, () => {
   beforeAll(async () => {
@@ -86,12 +119,12 @@ describe.skipIf(missing !== null)(`records left open (${missing ?? 'a real broke
       sasl: null,
       requestTimeoutMs: 10_000,
     });
-    for (const id of IDS) {
-      const words = ['--bootstrap-server', server.brokers, '--create', '--topic', `${id}.v1`];
+    for (const name of NAMES) {
+      const words = ['--bootstrap-server', server.brokers, '--create', '--topic', `${name}.v1`];
       await server.tool('TopicCommand', [...words, '--partitions', '1']);
     }
     // The coordinators have begun.
-    await Promise.all(IDS.map(started));
+    await Promise.all(NAMES.map(stampOf));
   }, 3 * MINUTES);
 
   afterAll(async () => {
@@ -100,20 +133,22 @@ describe.skipIf(missing !== null)(`records left open (${missing ?? 'a real broke
   }, MINUTES);
 
   test(
-    'take the outcome of the next transaction: a batch that is done again stands there twice',
+    'take the outcome of the next transaction where nobody looks for them: an aborted batch is seen',
     async () => {
-      await leftOpen('plain', await epochOf('plain'));
-      await (await started('plain')).run([partOf('plain')], null);
+      await leftOpen('plain', false);
+      const blind = new Epochs(cluster, 'plain', optionsOf('plain', looksAt()));
+      await (await blind.next()).run([partOf('plain')], null);
       expect(await seenOf('plain')).toBe(2);
     },
     MINUTES,
   );
 
   test(
-    'are gone once the successor has begun, and the batch that is done again stands there once',
+    'are gone when it was aborted, for whoever comes next: what is done again stands there once',
     async () => {
-      const next = (await inDoubt('aborted')).successor();
-      await next.init();
+      await leftOpen('aborted', false);
+      const next = await epochsOf('aborted').next();
+      expect(await openIn('aborted')).toEqual([]);
       await next.run([partOf('aborted')], null);
       expect(await seenOf('aborted')).toBe(1);
     },
@@ -121,49 +156,155 @@ describe.skipIf(missing !== null)(`records left open (${missing ?? 'a real broke
   );
 
   test(
-    'are seen once the successor has begun, when the end was asked for and is known',
+    'are seen when it was committed, before whoever comes next does anything',
     async () => {
-      const before = await epochOf('committed');
-      const made = await started('committed');
-      proxy.arm('EndTxn', 'after');
-      await expect(made.run([partOf('committed')], null)).rejects.toThrow();
-      await until('it is in', async () => (await seenOf('committed')) === 1, MINUTES);
-      await leftOpen('committed', { ...before, producerEpoch: before.producerEpoch + 1 }, 1);
+      await leftOpen('committed', true);
+      expect(await seenOf('committed')).toBe(0);
+      await epochsOf('committed').next();
       expect(await seenOf('committed')).toBe(1);
-      await made.successor().init();
-      expect(await seenOf('committed')).toBe(2);
     },
     MINUTES,
   );
 
   test(
-    'are seen once the successor has begun, when the end was promised',
+    'are seen when nobody knows the outcome any more: none is lost',
     async () => {
-      const before = await epochOf('promised');
-      const made = await started('promised');
-      await made.run([partOf('promised')], null);
-      await until('it is in', async () => (await seenOf('promised')) === 1, MINUTES);
-      await leftOpen('promised', { ...before, producerEpoch: before.producerEpoch + 1 }, 1);
-      expect(await seenOf('promised')).toBe(1);
-      await made.successor().init();
-      expect(await seenOf('promised')).toBe(2);
+      await leftOpen('nobody', true);
+      await stampOf('nobody');
+      await epochsOf('nobody').next();
+      expect(await seenOf('nobody')).toBe(1);
     },
     MINUTES,
   );
+
+  for (const [name, api, fault, committed, seen] of [
+    ['lost', 'InitProducerId', 'after', false, 1],
+    ['died', 'AddPartitionsToTxn', 'before', false, 1],
+    // An epoch after the one that was about to say it would abort it.
+    ['cut', 'EndTxn', 'before', true, 2],
+    ['said', 'EndTxn', 'after', true, 2],
+  ] as const) {
+    test(
+      `as it was decided, though ${api} fails (${fault}) while that is found out, and another goes on`,
+      async () => {
+        await leftOpen(name, committed);
+        proxy.arm(api, fault);
+        await expect(epochsOf(name).next()).rejects.toThrow();
+        cluster.stale();
+        await (await epochsOf(name).next()).run([partOf(name)], null);
+        expect(await seenOf(name)).toBe(seen);
+      },
+      MINUTES,
+    );
+  }
+
+  test(
+    'once for all who come at the same time',
+    async () => {
+      await leftOpen('many', false);
+      const all = await Promise.allSettled([1, 2, 3, 4].map(() => epochsOf('many').next()));
+      expect(all.some(({ status }) => status === 'fulfilled')).toBe(true);
+      await (await epochsOf('many').next()).run([partOf('many')], null);
+      expect(await seenOf('many')).toBe(1);
+    },
+    MINUTES,
+  );
+
+  test(
+    'an offset takes the outcome as well',
+    async () => {
+      const id = slotId('moved', MOVED);
+      const input = { group: 'moved', of: MOVED, token: 'first', nextOffset: 1 };
+      await (await epochsOf('moved', id).next()).run([partOf('moved')], input);
+      const stamp = await stampOf(id);
+      await ended(stamp, 'moved', true);
+      const { broker } = await cluster.coordinator('group', 'moved');
+      const partitions = [{ partition: 0, offset: '2', metadata: 'second' }];
+      await broker.txnOffsetCommit({
+        ...stamp,
+        groupId: 'moved',
+        topics: [{ topic: 'moved.v1', partitions }],
+      });
+      expect(await offsetIsOpen(cluster, 'moved', MOVED)).toBe(true);
+      expect(await committedOffset(cluster, 'moved', MOVED)).toMatchObject({ offset: 1, token: 'first' });
+      await epochsOf('moved', id).next();
+      expect(await offsetIsOpen(cluster, 'moved', MOVED)).toBe(false);
+      expect(await committedOffset(cluster, 'moved', MOVED)).toMatchObject({ offset: 2, token: 'second' });
+    },
+    MINUTES,
+  );
+
+  test(
+    'are ended for those who never come again; what is under way is left alone',
+    async () => {
+      const told: string[] = [];
+      const note = (cause: string) => told.push(cause);
+      const leftOvers = new LeftOvers({
+        cluster,
+        transactions: optionsOf('over'),
+        periodMs: 1_000,
+        told: note,
+        note,
+      });
+      const running = await stampOf('writer/running');
+      const broker = await begun(running, 'over');
+      await produced(running, 'over');
+      await leftOvers.look();
+      await leftOvers.look();
+      expect(told).toEqual([]);
+      await broker.endTxn({ ...running, transactionResult: true });
+
+      await leftOpen('over', true, 'writer/over');
+      await leftOvers.look();
+      expect(told).toEqual([]);
+      await leftOvers.look();
+      const said = /transaction of writer\/over and left out over\.v1\/0 from \d+ on/;
+      expect(told).toEqual([expect.stringMatching(said)]);
+      expect(await seenOf('over')).toBe(2);
+      // To end it would end somebody's producer.
+      await leftOpen('over', true, 'somebody');
+      await leftOvers.look();
+      await leftOvers.look();
+      expect(told).toHaveLength(1);
+    },
+    MINUTES,
+  );
+
+  test(
+    'an epoch is not used any more once a connection has broken, be it an idle one',
+    async () => {
+      const made = await epochsOf('asked').next();
+      expect(made.usable).toBe(true);
+      proxy.cut();
+      await until('it is noticed', async () => !made.usable, MINUTES);
+      await expect(made.run([partOf('asked')], null)).rejects.toThrow('connection broke');
+    },
+    MINUTES,
+  );
+
+  test('nothing is sent where nobody could say what is open', async () => {
+    const since = { breaks: cluster.breaks, unseen: new Set(['asked.v1/0']) };
+    const stamp = await stampOf('asked');
+    const made = new Transactions(cluster, stamp, optionsOf('asked'), since);
+    await expect(made.run([partOf('asked')], null)).rejects.toThrow('asked.v1/0 had no leader');
+    expect(made.usable).toBe(false);
+  });
 
   test(
     'a coordinator tells what is open until it has ended',
     async () => {
       const coordinator = await cluster.coordinator('transaction', 'asked');
       const asked = () => standingOf(coordinator, 'asked');
-      const owner = await epochOf('asked');
-      const topics = [{ topic: 'asked.v1', partitions: [0] }];
-      expect(await asked()).toEqual({ committed: false, ending: false, open: [] });
-      await coordinator.broker.addPartitionsToTxn({ transactionalId: 'asked', ...owner, topics });
-      expect(await asked()).toMatchObject({ open: [{ topic: 'asked.v1', partition: 0 }] });
-      await (await started('asked')).run([partOf('asked')], null);
-      await until('it has ended', async () => (await asked())?.committed, MINUTES);
-      expect(await standingOf(coordinator, 'nobody')).toEqual({ committed: false, ending: false, open: [] });
+      const stamp = await stampOf('asked');
+      const { producerId, producerEpoch } = stamp;
+      const still = { producerId, producerEpoch, timeoutMs: 60_000, outcome: null, ending: false };
+      expect(await asked()).toEqual({ ...still, ongoing: false, open: [] });
+      await begun(stamp, 'asked');
+      const open = [{ topic: 'asked.v1', partition: 0 }];
+      expect(await asked()).toEqual({ ...still, ongoing: true, open });
+      await (await epochsOf('asked').next()).run([partOf('asked')], null);
+      await until('it has ended', async () => (await asked())?.outcome === 'committed', MINUTES);
+      expect(await standingOf(coordinator, 'nobody at all')).toBeNull();
     },
     MINUTES,
   );
@@ -171,21 +312,20 @@ describe.skipIf(missing !== null)(`records left open (${missing ?? 'a real broke
   test(
     'a coordinator that does not know what is open is seen not to',
     async () => {
+      await begun(await stampOf('gone'), 'gone');
       const coordinator = await cluster.coordinator('transaction', 'gone');
-      const owner = await epochOf('gone');
-      const topics = [{ topic: 'gone.v1', partitions: [0] }];
-      await coordinator.broker.addPartitionsToTxn({ transactionalId: 'gone', ...owner, topics });
       const standing = await standingOf(coordinator, 'gone');
       if (standing === null) throw new Error('it cannot be asked');
       expect(await knowsAll(coordinator, standing)).toBe(true);
-      await server.tool('TopicCommand', [
-        '--bootstrap-server',
-        server.brokers,
-        '--delete',
-        '--topic',
-        'gone.v1',
-      ]);
+      const words = ['--bootstrap-server', server.brokers, '--delete', '--topic', 'gone.v1'];
+      await server.tool('TopicCommand', words);
       await until('it is gone', async () => !(await knowsAll(coordinator, standing)), MINUTES);
+      // It might be a broker that does not know it yet: waited for once.
+      const looks = looksAt('gone.v1');
+      expect(await looks.now()).toEqual({ records: [], unseen: new Set() });
+      const fromMs = performance.now();
+      await looks.now();
+      expect(performance.now() - fromMs).toBeLessThan(10_000);
     },
     2 * MINUTES,
   );

@@ -1,6 +1,6 @@
 // Options of the log on Kafka as the tests want them: quick to notice what goes away.
 
-import type { KafkaLogOptions } from '../../runtime/log/kafka.ts';
+import type { KafkaLogOptions } from '../../runtime/log/kafka-options.ts';
 
 export function kafkaOptions(brokers: string, more: Partial<KafkaLogOptions> = {}): KafkaLogOptions {
   return {

@@ -75,8 +75,6 @@ async function a1(world: World): Promise<string> {
 async function a2(world: World): Promise<string> {
   const [node] = world.kafka.nodes;
   await world.feeder.quarters(10);
-  // In the moment of a commit: soak, `restarts of a single broker`, and what is known of it (README.md).
-  await world.settled();
   await node?.kill();
   for (const name of NAMES) {
     const down = await until(

@@ -1,0 +1,87 @@
+// What a transaction that is over has left open: partitions that have no marker of it. Its records stand
+// there until the next marker of that producer, and take the outcome that this one says.
+
+import { afresh } from './afresh.ts';
+import { isChangelog } from './kafka-changelog.ts';
+import type { KafkaCluster } from './kafka-cluster.ts';
+import { type Metadata, metadataRequest } from './kafka-metadata.ts';
+import { placeOf } from './kafka-produce.ts';
+import { type OpenRecords, openRecords } from './kafka-producers.ts';
+import type { TopicPartition } from './log.ts';
+
+const KNOWN_MS_MAX = 20_000;
+const LOOK_MS = 100;
+
+/** Topics that transactions go to, each with as many partitions as it was seen to have. */
+export class Written {
+  readonly #counts = new Map<string, number>();
+
+  /** 0: it is not there any more. */
+  saw(topic: string, partitions: number): void {
+    if (partitions === 0) this.#counts.delete(topic);
+    else this.#counts.set(topic, partitions);
+  }
+
+  has(topic: string): boolean {
+    return this.#counts.has(topic);
+  }
+
+  /** Those of which the broker knows less: it has just come back, or they are gone. */
+  missing({ leaders }: Metadata): string[] {
+    return [...this.#counts].flatMap(([topic, count]) =>
+      (leaders.get(topic)?.length ?? 0) < count ? [topic] : [],
+    );
+  }
+}
+
+/** Open records of anybody, in what is written and in the state of every group. */
+export interface Seen {
+  readonly records: readonly OpenRecords[];
+  /** Places that nobody leads now: what is open there is not known. */
+  readonly unseen: ReadonlySet<string>;
+}
+
+export class Looks {
+  readonly #cluster: KafkaCluster;
+  readonly #written: Written;
+  /** As of after the call. Throws what the brokers refuse. */
+  readonly now: () => Promise<Seen>;
+
+  constructor(cluster: KafkaCluster, written: Written) {
+    this.#cluster = cluster;
+    this.#written = written;
+    this.now = afresh(() => this.#look());
+  }
+
+  async #look(): Promise<Seen> {
+    const { leaders, nodes } = await this.#metadata();
+    const led = new Map<number, TopicPartition[]>();
+    const unseen = new Set<string>();
+    for (const [topic, ids] of leaders) {
+      if (!this.#written.has(topic) && !isChangelog(topic)) continue;
+      for (const [partition, id] of ids.entries()) {
+        if (nodes.has(id)) led.set(id, [...(led.get(id) ?? []), { topic, partition }]);
+        else unseen.add(placeOf({ topic, partition }));
+      }
+    }
+    const asked = [...led].map(async ([id, partitions]) => {
+      const address = nodes.get(id);
+      return address === undefined ? [] : openRecords(await this.#cluster.node(address), partitions);
+    });
+    return { records: (await Promise.all(asked)).flat(), unseen };
+  }
+
+  /** Of a broker that knows all that was seen before; what nobody knows any more for long is given up. */
+  async #metadata(): Promise<Metadata> {
+    const deadline = performance.now() + KNOWN_MS_MAX;
+    for (;;) {
+      const found = await (await this.#cluster.any()).send(metadataRequest(null));
+      const missing = this.#written.missing(found);
+      if (missing.length === 0) return found;
+      if (performance.now() > deadline) {
+        for (const topic of missing) this.#written.saw(topic, found.leaders.get(topic)?.length ?? 0);
+      }
+      await Bun.sleep(LOOK_MS);
+    }
+  }
+}
