@@ -13,6 +13,7 @@ import { openLoggers } from './logging.ts';
 import { type LogVoice, openLog } from './open-log.ts';
 import type { Pipeline } from './pipeline.ts';
 import { openPorts, type Ports } from './ports.ts';
+import { repeating } from './repeating.ts';
 import { Retries } from './retries.ts';
 import { takeSample } from './sample.ts';
 import { CONNECTORS, SERVICES } from './services.ts';
@@ -213,12 +214,8 @@ function onSignals(launched: Launched, ports: Ports, draining: { now: boolean },
 }
 
 function keepRetention({ log }: Launched): void {
-  const again = (): void => {
-    systemClock.after(RETAIN_MS, () => {
-      log.retain(systemClock.nowMs()).then(again, again);
-    });
-  };
-  again();
+  // What failed is tried again the next time.
+  repeating(systemClock, RETAIN_MS, () => log.retain(systemClock.nowMs()).catch(() => {}));
 }
 
 try {
