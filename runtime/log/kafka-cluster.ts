@@ -39,6 +39,8 @@ export interface Node {
 interface Opened {
   readonly node: Node;
   readonly close: () => void;
+  /** A connection that never stood does not break. */
+  stood: boolean;
 }
 
 const CONNECT_MS_MAX = 3_000;
@@ -52,6 +54,8 @@ export class KafkaCluster {
   readonly #nodes = new Map<string, Opened>();
   readonly #topics = new Set<string>();
   readonly #coordinators = new Map<string, Promise<Address>>();
+  /** As a broker last told them. */
+  #addresses: readonly Address[] = [];
   #metadata: Promise<Metadata> | null = null;
   /** Until when it is believed, as `performance.now` has it. */
   #believedTo = 0;
@@ -110,14 +114,12 @@ export class KafkaCluster {
 
   /** Any broker that answers: those known first, then the configured ones. */
   async any(): Promise<Node> {
-    const metadata = await (this.#metadata ?? Promise.resolve(null)).catch(() => null);
     const configured = this.#options.brokers.map((each) => {
       const cut = each.lastIndexOf(':');
       return { host: each.slice(0, cut), port: Number(each.slice(cut + 1)) };
     });
-    const addresses = [...(metadata?.nodes.values() ?? []), ...configured];
     let failure: unknown = new Error('no broker is configured');
-    for (const address of addresses) {
+    for (const address of [...this.#addresses, ...configured]) {
       try {
         return await this.node(address);
       } catch (error) {
@@ -134,17 +136,22 @@ export class KafkaCluster {
     const found = this.#nodes.get(key) ?? this.#open(host, port, key);
     try {
       await found.node.broker.connect();
+      // It may have been given up meanwhile, and has connected anew.
+      if (this.#nodes.get(key) !== found) throw new Error(`the connection to ${key} was given up`);
     } catch (error) {
-      this.#drop(key);
+      if (this.#nodes.get(key) === found) this.#drop(key);
+      else found.close();
       throw error;
     }
+    found.stood = true;
     return found.node;
   }
 
-  /** Every broker that is up. */
-  async everyone(): Promise<readonly Node[]> {
+  /** Every broker that answers. */
+  async reachable(): Promise<readonly Node[]> {
     const { nodes } = await (await this.any()).send(metadataRequest([]));
-    return Promise.all([...nodes.values()].map((address) => this.node(address)));
+    const asked = await Promise.allSettled([...nodes.values()].map((address) => this.node(address)));
+    return asked.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   }
 
   /** Brokers that belong to it, those that are away included; before Kafka 4 those that are up. */
@@ -207,7 +214,8 @@ export class KafkaCluster {
     this.#metadata = asked;
     this.#believedTo = Number.POSITIVE_INFINITY;
     asked.then(
-      ({ leaders }) => {
+      ({ leaders, nodes }) => {
+        this.#addresses = [...nodes.values()];
         const isWhole = [...this.#topics].every((topic) => leaders.has(topic));
         const forMs = isWhole ? METADATA_MS_MAX : METADATA_MS_MAX_PARTIAL;
         if (this.#metadata === asked) this.#believedTo = performance.now() + forMs;
@@ -251,7 +259,7 @@ export class KafkaCluster {
     dropWhenBroken(pool, key, { drop: () => this.#broken(key, opened), isDropped });
     const broker = new Broker({ connectionPool: pool, logger: silent, allowAutoTopicCreation: false });
     const node = { broker, send: <T>(request: Request<T>) => pool.send(exchange(request)) };
-    const opened: Opened = { node, close: () => void pool.destroy().catch(() => {}) };
+    const opened: Opened = { node, close: () => void pool.destroy().catch(() => {}), stood: false };
     this.#nodes.set(key, opened);
     return opened;
   }
@@ -259,8 +267,9 @@ export class KafkaCluster {
   /** Once for each: those that are closed here are not kept any more by then. */
   #broken(key: string, opened: Opened): void {
     if (this.#nodes.get(key) !== opened) return;
-    this.breaks += 1;
     this.#drop(key);
+    if (!opened.stood) return;
+    this.breaks += 1;
     for (const each of this.broke) each();
   }
 

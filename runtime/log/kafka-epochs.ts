@@ -7,11 +7,11 @@
 //          └─────────────────────────────────────────────────────────────────────────────────────────────┘
 //
 // Once there is an epoch, the coordinator does not tell the outcome of the one before any more. It keeps how
-// long a transaction may take, so that number is the mark: who takes over from somebody that died in between
-// reads the outcome there, and goes on.
+// long a transaction may take, so that number is the mark: who comes in between, or after somebody died
+// there, reads the outcome from it and goes on under that very epoch, as all others do.
 
 import type { KafkaCluster, Node } from './kafka-cluster.ts';
-import { FENCED } from './kafka-fault.ts';
+import { FENCED, throwIfFailed } from './kafka-fault.ts';
 import { byTopic } from './kafka-fetch.ts';
 import { inputOf } from './kafka-ids.ts';
 import { offsetIsOpen } from './kafka-offsets.ts';
@@ -20,6 +20,7 @@ import { knowsAll, type Outcome, type Standing, standingOf } from './kafka-stand
 import { type Stamp, type TransactionOptions, Transactions } from './kafka-transaction.ts';
 import type { TopicPartition } from './log.ts';
 
+const CONCURRENT_TRANSACTIONS = 51;
 const SETTLE_MS_MAX = 20_000;
 const LOOK_MS = 100;
 /** One is enough, unless others come at the same time. */
@@ -37,8 +38,9 @@ const PASSING: ReadonlySet<string> = new Set([
   'UNKNOWN_TOPIC_OR_PARTITION',
 ]);
 
-/** The last digit of the milliseconds that a transaction may take; 0: nothing is owed. */
-const MARKS: Readonly<Record<Outcome, number>> = { committed: 1, aborted: 2 };
+/** The last two digits of the milliseconds that a transaction may take; 0: nothing is owed. */
+const MARKS: Readonly<Record<Outcome, number>> = { committed: 71, aborted: 72 };
+const MARK = 100;
 
 /** What has to be said before anything new is begun. */
 interface Owed {
@@ -55,11 +57,17 @@ interface Found {
 
 const NOTHING: Found = { owed: null, unseen: new Set() };
 
-/** Null: it is owed nothing. */
+/** What is owed under its epoch; null: nothing. */
 export function owedBy({ timeoutMs }: Standing): Outcome | null {
-  const digit = timeoutMs % 10;
-  if (digit === MARKS.committed) return 'committed';
-  return digit === MARKS.aborted ? 'aborted' : null;
+  const mark = timeoutMs % MARK;
+  if (mark === MARKS.committed) return 'committed';
+  return mark === MARKS.aborted ? 'aborted' : null;
+}
+
+/** Never longer than asked for: brokers have a limit. */
+function markedMs(timeoutMs: number, owed: Outcome | null): number {
+  const plain = Math.max(1, Math.floor(timeoutMs / MARK)) * MARK;
+  return owed === null ? plain : plain - MARK + MARKS[owed];
 }
 
 export class Epochs {
@@ -81,28 +89,43 @@ export class Epochs {
    */
   async next(wanted: () => boolean = () => true): Promise<Transactions> {
     const { breaks } = this.#cluster;
+    const { value } = await this.#once(wanted, async (unseen) => ({
+      stamp: await this.#begin(null),
+      unseen,
+    }));
+    return new Transactions(this.#cluster, value.stamp, this.#options, { breaks, unseen: value.unseen });
+  }
+
+  /** Without a new epoch, unless something was left open; whether it was. What is under way goes on. */
+  async settle(): Promise<boolean> {
+    const { said } = await this.#once(
+      () => true,
+      async () => {},
+    );
+    return said > 0;
+  }
+
+  /** Says what is owed, and does the rest once nothing is. */
+  async #once<T>(
+    wanted: () => boolean,
+    rest: (unseen: ReadonlySet<string>) => Promise<T>,
+  ): Promise<{ readonly value: T; readonly said: number }> {
     for (let said = 0; said < SAYINGS_MAX; said += 1) {
-      const made = await whilePassing(PASSING, this.#cluster, () => this.#step(wanted));
-      if (made === null) continue;
-      const { stamp, unseen } = made;
-      return new Transactions(this.#cluster, stamp, this.#options, { breaks, unseen });
+      const done = await whilePassing(PASSING, this.#cluster, async () => {
+        const standing = await this.#standing();
+        const { owed, unseen } = standing === null ? NOTHING : await this.#found(standing, said === 0);
+        if (!wanted()) throw new Error(`an epoch of ${this.id} is not wanted any more`);
+        if (standing === null || owed === null) return { value: await rest(unseen), said };
+        await this.#say(await this.#sayerOf(standing, owed), owed);
+        return null;
+      });
+      if (done !== null) return done;
     }
     throw new Error(`what ${this.id} left open stays open`);
   }
 
-  /** Null: something was ended, and how it stands is asked again. */
-  async #step(wanted: () => boolean): Promise<{ stamp: Stamp; unseen: ReadonlySet<string> } | null> {
-    const standing = await this.#settled();
-    const { owed, unseen } = standing === null ? NOTHING : await this.#found(standing);
-    if (!wanted()) throw new Error(`an epoch of ${this.id} is not wanted any more`);
-    if (owed === null) return { stamp: await this.#begin(null), unseen };
-    const own = standing?.ongoing === true ? this.#stampOf(standing) : await this.#begin(owed.outcome);
-    await this.#say(own, owed);
-    return null;
-  }
-
   /** How the last one stands, once its end is not on the way and the coordinator knows where it went. */
-  async #settled(): Promise<Standing | null> {
+  async #standing(): Promise<Standing | null> {
     const deadline = performance.now() + SETTLE_MS_MAX;
     for (;;) {
       const coordinator = await this.#coordinator();
@@ -115,18 +138,30 @@ export class Epochs {
     }
   }
 
-  async #found(standing: Standing): Promise<Found> {
+  async #found(standing: Standing, isFirst: boolean): Promise<Found> {
     const mark = owedBy(standing);
     // It is aborted by the next epoch.
     if (standing.ongoing && mark === null) return NOTHING;
     const { records, unseen } = await this.#options.looks.now();
     const partitions = records.filter(({ producerId }) => producerId === standing.producerId);
     const input = inputOf(this.id);
-    const offset = input !== null && (await offsetIsOpen(this.#cluster, input.group, input.of));
+    // What stays open after that is not of this producer.
+    const offset = isFirst && input !== null && (await offsetIsOpen(this.#cluster, input.group, input.of));
     const isLeft = standing.ongoing || partitions.length > 0 || offset;
     // Whose outcome nobody knows, as of another program's, is better twice than lost.
     const outcome = mark ?? standing.outcome ?? 'committed';
     return { owed: isLeft ? { outcome, partitions, offset } : null, unseen };
+  }
+
+  /** Under a marked epoch nothing else is done, so all who come use it, and none ends another's saying. */
+  async #sayerOf(standing: Standing, { outcome }: Owed): Promise<Stamp> {
+    const { producerId, producerEpoch } = standing;
+    if (owedBy(standing) !== null) return { transactionalId: this.id, producerId, producerEpoch };
+    const now = await standingOf(await this.#coordinator(), this.id);
+    const isSame = now?.producerEpoch === producerEpoch && now.outcome === standing.outcome && !now.ongoing;
+    // Somebody came meanwhile: how it stands is asked again.
+    if (!isSame) throwIfFailed(CONCURRENT_TRANSACTIONS);
+    return this.#begin(outcome);
   }
 
   async #begin(owed: Outcome | null): Promise<Stamp> {
@@ -134,10 +169,6 @@ export class Epochs {
     const transactionTimeout = markedMs(this.#options.timeoutMs, owed);
     const made = await broker.initProducerId({ transactionalId: this.id, transactionTimeout });
     return { transactionalId: this.id, ...made };
-  }
-
-  #stampOf({ producerId, producerEpoch }: Standing): Stamp {
-    return { transactionalId: this.id, producerId, producerEpoch };
   }
 
   async #say(stamp: Stamp, { outcome, partitions, offset }: Owed): Promise<void> {
@@ -152,8 +183,4 @@ export class Epochs {
   #coordinator(): Promise<Node> {
     return this.#cluster.coordinator('transaction', this.id);
   }
-}
-
-function markedMs(timeoutMs: number, owed: Outcome | null): number {
-  return Math.max(1, Math.floor(timeoutMs / 10)) * 10 + (owed === null ? 0 : MARKS[owed]);
 }

@@ -26,7 +26,7 @@ const BROKEN: ReadonlySet<string> = new Set([
 
 const API_VERSIONS = 18;
 
-/** `closed`: a connection that stood has ended, also one on which nothing was under way. */
+/** `closed`: a connection has ended, also one on which nothing was under way. */
 export function tellingWhenClosed(closed: () => void): SocketFactory {
   const connect = socketFactory();
   return (to) => {

@@ -10,16 +10,21 @@ import { type OpenRecords, openRecords } from './kafka-producers.ts';
 import type { TopicPartition } from './log.ts';
 
 const KNOWN_MS_MAX = 20_000;
+/** Of one copy on a broker that is away there is no leader for longer. */
+const LED_MS_MAX = 5_000;
 const LOOK_MS = 100;
 
 /** Topics that transactions go to, each with as many partitions as it was seen to have. */
 export class Written {
   readonly #counts = new Map<string, number>();
 
-  /** 0: it is not there any more. */
   saw(topic: string, partitions: number): void {
-    if (partitions === 0) this.#counts.delete(topic);
-    else this.#counts.set(topic, partitions);
+    this.#counts.set(topic, Math.max(partitions, this.#counts.get(topic) ?? 0));
+  }
+
+  /** No more of it is waited for than there is now. */
+  gaveUp(topic: string, partitions: number): void {
+    this.#counts.set(topic, partitions);
   }
 
   has(topic: string): boolean {
@@ -58,7 +63,8 @@ export class Looks {
     const led = new Map<number, TopicPartition[]>();
     const unseen = new Set<string>();
     for (const [topic, ids] of leaders) {
-      if (!this.#written.has(topic) && !isChangelog(topic)) continue;
+      if (!this.#isOurs(topic)) continue;
+      this.#written.saw(topic, ids.length);
       for (const [partition, id] of ids.entries()) {
         if (nodes.has(id)) led.set(id, [...(led.get(id) ?? []), { topic, partition }]);
         else unseen.add(placeOf({ topic, partition }));
@@ -71,17 +77,26 @@ export class Looks {
     return { records: (await Promise.all(asked)).flat(), unseen };
   }
 
-  /** Of a broker that knows all that was seen before; what nobody knows any more for long is given up. */
+  /** Of a broker that knows all that was seen before, with leaders. What stays away for long is given up. */
   async #metadata(): Promise<Metadata> {
-    const deadline = performance.now() + KNOWN_MS_MAX;
+    const fromMs = performance.now();
     for (;;) {
       const found = await (await this.#cluster.any()).send(metadataRequest(null));
+      const forMs = performance.now() - fromMs;
       const missing = this.#written.missing(found);
-      if (missing.length === 0) return found;
-      if (performance.now() > deadline) {
-        for (const topic of missing) this.#written.saw(topic, found.leaders.get(topic)?.length ?? 0);
+      if (missing.length === 0 && (forMs > LED_MS_MAX || this.#isLed(found))) return found;
+      if (forMs > KNOWN_MS_MAX) {
+        for (const topic of missing) this.#written.gaveUp(topic, found.leaders.get(topic)?.length ?? 0);
       }
       await Bun.sleep(LOOK_MS);
     }
+  }
+
+  #isLed({ leaders, nodes }: Metadata): boolean {
+    return [...leaders].every(([topic, ids]) => !this.#isOurs(topic) || ids.every((id) => nodes.has(id)));
+  }
+
+  #isOurs(topic: string): boolean {
+    return this.#written.has(topic) || isChangelog(topic);
   }
 }

@@ -51,7 +51,7 @@ export class LeftOvers {
     if (still.length === 0) return;
     const producerIds = [...new Set(still.map(({ producerId }) => producerId))];
     const failed: string[] = [];
-    for (const node of await cluster.everyone()) {
+    for (const node of await cluster.reachable()) {
       for (const id of await idsOf(node, producerIds)) {
         if (!isOurs(id)) continue;
         // One that fails holds up no other.
@@ -75,12 +75,12 @@ export class LeftOvers {
       (each) => each.producerId === standing.producerId && this.#open.has(keyOf(each)),
     );
     if (left.length === 0) return;
+    if (!(await new Epochs(cluster, id, transactions).settle())) return;
     const places = left.map(({ topic, partition, from }) => `${topic}/${partition} from ${from} on`);
     told(
       `a broker ended the transaction of ${id} and left out ${places.join(', ')}`,
-      `it is ended there as well: ${owed ?? standing.outcome ?? 'its outcome is not known, so committed'}`,
+      `it was ended there as well: ${owed ?? standing.outcome ?? 'its outcome is not known, so committed'}`,
     );
-    await new Epochs(cluster, id, transactions).next();
   }
 
   #after(ms: number): void {

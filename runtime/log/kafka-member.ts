@@ -96,7 +96,15 @@ export class KafkaMember implements Member {
     const slot = this.#slot(of);
     // All of them first: a transaction that a crash left open in a neighbour would hold up the read. What a
     // neighbour has under way now is its own affair.
-    await Promise.all([...this.#slots.values()].map((each) => each.taken()));
+    const taken = async (each: Slot): Promise<void> => {
+      try {
+        await each.taken();
+      } catch (error) {
+        // One that went to somebody else meanwhile is his to take.
+        if (each === slot || !each.closed) throw error;
+      }
+    };
+    await Promise.all([...this.#slots.values()].map(taken));
     await slot.ready();
     slot.adopted = true;
     yield* this.stored(of);

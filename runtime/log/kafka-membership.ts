@@ -120,8 +120,9 @@ export class Membership {
         this.#options.note(`left ${groupId} without saying so: ${errorType(error)}`);
       }
     }
-    this.#cluster.close();
+    // A join that is under way leaves on these connections.
     await this.#ended.promise;
+    this.#cluster.close();
   }
 
   async #run(): Promise<void> {

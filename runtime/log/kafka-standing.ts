@@ -21,7 +21,7 @@ export interface Standing {
   readonly producerEpoch: number;
   /** How long a transaction of this epoch may take. */
   readonly timeoutMs: number;
-  /** The outcome of the last one of its epoch; null: there was none, or it has not ended. */
+  /** Of the last one of its epoch, as it was decided; null: there was none, or it is not. */
   readonly outcome: Outcome | null;
   /** It has begun, and its end was not asked for. */
   readonly ongoing: boolean;
@@ -58,6 +58,8 @@ function read(answer: BytesReader): Standing | null {
 }
 
 const OUTCOMES: Readonly<Record<string, Outcome>> = {
+  PrepareCommit: 'committed',
+  PrepareAbort: 'aborted',
   CompleteCommit: 'committed',
   CompleteAbort: 'aborted',
 };

@@ -54,7 +54,7 @@ class KafkaLog implements Log {
   readonly #options: KafkaLogOptions;
   readonly #cluster: KafkaCluster;
   readonly #watched: KafkaCluster;
-  /** For layouts alone: whoever commits must not wait behind those who ask for theirs. */
+  /** For layouts and looks: whoever commits must not wait behind those who ask for them. */
   readonly #asked: KafkaCluster;
   readonly #watch: Watch;
   readonly #outputs: Outputs;

@@ -3,6 +3,7 @@
 // where records come from, so that such records can be put there on purpose.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { createServer } from 'node:net';
 import { KafkaCluster } from '../../runtime/log/kafka-cluster.ts';
 import { Epochs } from '../../runtime/log/kafka-epochs.ts';
 import { slotId } from '../../runtime/log/kafka-ids.ts';
@@ -23,12 +24,15 @@ const missing = kafkaMissing();
 const newProxy = kafkaProxyForTests();
 const NAMES = [
   ...['plain', 'nobody', 'aborted', 'committed', 'lost', 'died', 'cut', 'said'],
-  ...['many', 'moved', 'over', 'asked', 'gone'],
+  ...['many', 'crowd', 'moved', 'over', 'asked', 'gone'],
 ];
 const MOVED = { topic: 'moved.v1', partition: 0 };
 let server: KafkaServer;
 let proxy: KafkaProxy;
 let cluster: KafkaCluster;
+
+const clusterAt = (...brokers: string[]): KafkaCluster =>
+  new KafkaCluster({ brokers, clientId: 'left-open', tls: null, sasl: null, requestTimeoutMs: 10_000 });
 
 function looksAt(...topics: string[]): Looks {
   const written = new Written();
@@ -112,13 +116,7 @@ describe.skipIf(missing !== null)(`records left open (${missing ?? 'a real broke
     const settings = { 'transaction.partition.verification.enable': 'false' };
     server = await startKafka({ nodes: 1, settings, security: { listeners } });
     proxy.to = Number(server.listener('PROXIED').split(':')[1]);
-    cluster = new KafkaCluster({
-      brokers: [`127.0.0.1:${proxy.port}`],
-      clientId: 'left-open',
-      tls: null,
-      sasl: null,
-      requestTimeoutMs: 10_000,
-    });
+    cluster = clusterAt(`127.0.0.1:${proxy.port}`);
     for (const name of NAMES) {
       const words = ['--bootstrap-server', server.brokers, '--create', '--topic', `${name}.v1`];
       await server.tool('TopicCommand', [...words, '--partitions', '1']);
@@ -198,17 +196,28 @@ describe.skipIf(missing !== null)(`records left open (${missing ?? 'a real broke
     );
   }
 
-  test(
-    'once for all who come at the same time',
-    async () => {
-      await leftOpen('many', false);
-      const all = await Promise.allSettled([1, 2, 3, 4].map(() => epochsOf('many').next()));
-      expect(all.some(({ status }) => status === 'fulfilled')).toBe(true);
-      await (await epochsOf('many').next()).run([partOf('many')], null);
-      expect(await seenOf('many')).toBe(1);
-    },
-    MINUTES,
-  );
+  for (const [name, committed, seen] of [
+    ['many', false, 1],
+    ['crowd', true, 2],
+  ] as const) {
+    test(
+      `once for all who come at the same time, ${committed ? 'committed' : 'aborted'}`,
+      async () => {
+        await leftOpen(name, committed);
+        const all = await Promise.allSettled(
+          Array.from({ length: 12 }, async (_, n) => {
+            await Bun.sleep(n * 3);
+            return n % 2 === 0 ? epochsOf(name).next() : epochsOf(name).settle();
+          }),
+        );
+        expect(all.filter(({ status }) => status === 'rejected')).toEqual([]);
+        expect(await openIn(name)).toEqual([]);
+        await (await epochsOf(name).next()).run([partOf(name)], null);
+        expect(await seenOf(name)).toBe(seen);
+      },
+      MINUTES,
+    );
+  }
 
   test(
     'an offset takes the outcome as well',
@@ -271,6 +280,18 @@ describe.skipIf(missing !== null)(`records left open (${missing ?? 'a real broke
   );
 
   test(
+    'who only settles takes no epoch from who is at work',
+    async () => {
+      const made = await epochsOf('asked').next();
+      expect(await epochsOf('asked').settle()).toBe(false);
+      await made.run([partOf('asked')], null);
+      expect(await epochsOf('asked').settle()).toBe(false);
+      await made.run([partOf('asked')], null);
+    },
+    MINUTES,
+  );
+
+  test(
     'an epoch is not used any more once a connection has broken, be it an idle one',
     async () => {
       const made = await epochsOf('asked').next();
@@ -278,6 +299,25 @@ describe.skipIf(missing !== null)(`records left open (${missing ?? 'a real broke
       proxy.cut();
       await until('it is noticed', async () => !made.usable, MINUTES);
       await expect(made.run([partOf('asked')], null)).rejects.toThrow('connection broke');
+    },
+    MINUTES,
+  );
+
+  test(
+    'a broker of the list that hangs up at once ends no epoch',
+    async () => {
+      const deaf = createServer((socket) => socket.destroy());
+      await new Promise<void>((done) => deaf.listen(0, '127.0.0.1', done));
+      const address = deaf.address();
+      const port = typeof address === 'object' ? address?.port : 0;
+      const mine = clusterAt(`127.0.0.1:${port}`, `127.0.0.1:${proxy.port}`);
+      const made = await new Epochs(mine, 'asked', optionsOf('asked')).next();
+      mine.stale();
+      expect(await mine.partitions('asked.v1')).toBe(1);
+      await made.run([partOf('asked')], null);
+      expect(mine.breaks).toBe(0);
+      mine.close();
+      deaf.close();
     },
     MINUTES,
   );

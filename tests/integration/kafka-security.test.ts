@@ -4,8 +4,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createServer, type TLSSocket } from 'node:tls';
 import { openKafkaLog } from '../../runtime/log/kafka.ts';
 import type { KafkaConnection } from '../../runtime/log/kafka-cluster.ts';
+import { tellingWhenClosed } from '../../runtime/log/kafka-exchange.ts';
 import type { Log, TopicPartition } from '../../runtime/log/log.ts';
 import { TOPIC } from '../../runtime/services.ts';
 import { command } from '../support/command.ts';
@@ -175,6 +177,28 @@ else {
         MINUTES,
       );
     }
+
+    test(
+      'a connection over TLS that breaks while nothing is under way is noticed',
+      async () => {
+        const pem = certificates.text(certificates.server);
+        const sockets: TLSSocket[] = [];
+        const listener = createServer({ key: pem, cert: pem }, (socket) => sockets.push(socket));
+        await new Promise<void>((done) => listener.listen(0, '127.0.0.1', done));
+        const address = listener.address();
+        const port = typeof address === 'object' ? address?.port : 0;
+        const closed = Promise.withResolvers<void>();
+        const connected = Promise.withResolvers<void>();
+        const connect = tellingWhenClosed(closed.resolve);
+        connect({ host: '127.0.0.1', port, ssl: { ca }, onConnect: connected.resolve });
+        await connected.promise;
+        const [socket] = await until('it is there', async () => (sockets.length > 0 ? sockets : null));
+        socket?.destroy();
+        await closed.promise;
+        listener.close();
+      },
+      MINUTES,
+    );
 
     describe('the product', () => {
       const environment = (dir: string, password: string): Record<string, string> => {
