@@ -61,21 +61,27 @@ async function e7(world: World): Promise<string> {
   if (world.disk === null) await world.stopClickHouse();
   else world.disk.fill(DISK_LEFT_BYTES);
   let more = 0;
-  await until(
-    `${kind} to be counted`,
-    async () => {
-      await world.feeder.quarters(1);
-      world.disk?.fill(DISK_LEFT_BYTES);
-      more = ((await failures(world)).get(kind) ?? 0) - before;
-      return more > 3;
-    },
-    2 * MINUTES,
-  );
-  expect((await world.health('projection')).code).toBe(world.disk === null ? 503 : 200);
-  expect(await world.lag('projection-service')).toBeGreaterThan(0);
-  expect((await world.health('aggregation')).code).toBe(200);
-  if (world.disk === null) await world.startClickHouse();
-  else world.disk.relieve();
+  try {
+    await until(
+      `${kind} to be counted`,
+      async () => {
+        await world.feeder.quarters(1);
+        world.disk?.fill(DISK_LEFT_BYTES);
+        more = ((await failures(world)).get(kind) ?? 0) - before;
+        return more > 3;
+      },
+      2 * MINUTES,
+    );
+    // A server whose disk is full answers questions, if late on a busy machine.
+    const code = world.disk === null ? 503 : 200;
+    await until(`8513 to say ${code}`, async () => (await world.health('projection')).code === code, MINUTES);
+    expect(await world.lag('projection-service')).toBeGreaterThan(0);
+    expect((await world.health('aggregation')).code).toBe(200);
+  } finally {
+    // The rows behind it need it, whatever became of this one.
+    if (world.disk === null) await world.startClickHouse();
+    else world.disk.relieve();
+  }
   expect(await world.faults()).toEqual([]);
   return `${more} failed writes, ${world.feeder.count} ticks each once`;
 }
