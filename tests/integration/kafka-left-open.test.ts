@@ -80,8 +80,11 @@ async function ended(stamp: Stamp, name: string, committed: boolean): Promise<vo
   const broker = await begun(stamp, name);
   await broker.endTxn({ ...stamp, transactionResult: committed });
   const coordinator = await cluster.coordinator('transaction', stamp.transactionalId);
-  const standing = () => standingOf(coordinator, stamp.transactionalId);
-  await until('it has ended', async () => (await standing())?.outcome != null, MINUTES);
+  const isOver = async (): Promise<boolean> => {
+    const standing = await standingOf(coordinator, stamp.transactionalId);
+    return standing !== null && standing.outcome !== null && !standing.ending;
+  };
+  await until('it has ended', isOver, MINUTES);
 }
 
 async function produced(stamp: Stamp, name: string): Promise<void> {
