@@ -85,6 +85,13 @@ export class BytesWriter {
     return this;
   }
 
+  /** A topic and its partitions, as newer requests have them. */
+  partitions(of: { readonly topic: string; readonly partitions: readonly number[] }): this {
+    return this.text(of.topic)
+      .compact(of.partitions, (each) => this.int32(each))
+      .untagged();
+  }
+
   /** No tags: newer requests, and what is in them, end in some. */
   untagged(): this {
     return this.int8(0);
@@ -200,6 +207,17 @@ export class BytesReader {
   /** An array as newer answers have it. */
   compact<T>(read: () => T): T[] {
     return Array.from({ length: Math.max(0, this.uvarint() - 1) }, read);
+  }
+
+  /** What newer answers say of each partition, gathered by topic there. */
+  partitions<T>(read: (topic: string) => T): T[] {
+    const topics = this.compact(() => {
+      const topic = this.text();
+      const found = this.compact(() => read(topic));
+      this.skipTags();
+      return found;
+    });
+    return topics.flat();
   }
 
   /** Newer answers, and what is in them, end in tags: none that is known here. */

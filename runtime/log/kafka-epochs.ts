@@ -12,10 +12,10 @@
 
 import type { KafkaCluster, Node } from './kafka-cluster.ts';
 import { FENCED, throwIfFailed } from './kafka-fault.ts';
-import { byTopic } from './kafka-fetch.ts';
 import { inputOf } from './kafka-ids.ts';
 import { offsetIsOpen } from './kafka-offsets.ts';
 import { BUSY, whilePassing } from './kafka-patience.ts';
+import { byTopic } from './kafka-places.ts';
 import { knowsAll, type Outcome, type Standing, standingOf } from './kafka-standing.ts';
 import { type Stamp, type TransactionOptions, Transactions } from './kafka-transaction.ts';
 import type { TopicPartition } from './log.ts';
@@ -172,7 +172,7 @@ export class Epochs {
   }
 
   async #say(stamp: Stamp, { outcome, partitions, offset }: Owed): Promise<void> {
-    const topics = byTopic(partitions).map(([topic, numbers]) => ({ topic, partitions: numbers }));
+    const topics = byTopic(partitions);
     const { broker } = await this.#coordinator();
     if (topics.length > 0) await broker.addPartitionsToTxn({ ...stamp, topics });
     const groupId = offset ? inputOf(this.id)?.group : undefined;

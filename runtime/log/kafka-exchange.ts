@@ -15,6 +15,8 @@ export interface Request<T> {
   readonly apiVersion: number;
   readonly body: BytesWriter;
   readonly read: (answer: BytesReader) => T;
+  /** Newer requests and answers: their headers end in tags, which the client does not write or read. */
+  readonly isFlexible?: boolean;
   readonly timeoutMs?: number;
 }
 
@@ -25,6 +27,7 @@ const BROKEN: ReadonlySet<string> = new Set([
 ]);
 
 const API_VERSIONS = 18;
+const NO_TAGS = Buffer.of(0);
 
 /** `closed`: a connection has ended, also one on which nothing was under way. */
 export function tellingWhenClosed(closed: () => void): SocketFactory {
@@ -57,12 +60,18 @@ export function dropWhenBroken(
   };
 }
 
-export function exchange<T>({ apiKey, apiName, apiVersion, body, read, timeoutMs }: Request<T>): Exchange<T> {
-  const encoded = new Encoder().writeBuffer(Buffer.from(body.written));
+export function exchange<T>(request: Request<T>): Exchange<T> {
+  const { apiKey, apiName, apiVersion, body, isFlexible = false, read, timeoutMs } = request;
+  const bytes = isFlexible ? Buffer.concat([NO_TAGS, body.written]) : Buffer.from(body.written);
+  const encoded = new Encoder().writeBuffer(bytes);
   return {
     request: { apiKey, apiName, apiVersion, encode: async () => encoded },
     response: {
-      decode: async (answer) => ({ value: read(new BytesReader(answer)) }),
+      decode: async (answer) => {
+        const reader = new BytesReader(answer);
+        if (isFlexible) reader.skipTags();
+        return { value: read(reader) };
+      },
       parse: async ({ value }) => value,
     },
     ...(timeoutMs === undefined ? {} : { requestTimeout: timeoutMs }),

@@ -5,6 +5,7 @@ import { type BytesReader, BytesWriter } from './kafka-bytes.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import type { Request } from './kafka-exchange.ts';
 import { throwIfFailed } from './kafka-fault.ts';
+import { byTopic } from './kafka-places.ts';
 import { type AbortedTransaction, type Decoded, decodeBatches } from './kafka-records.ts';
 import type { TopicPartition } from './log.ts';
 
@@ -185,7 +186,7 @@ export function ends(
     const isolationLevel = decided ? READ_COMMITTED : READ_UNCOMMITTED;
     await Promise.all(
       [...byBroker].map(async ([{ broker }, led]) => {
-        const topics = byTopic(led).map(([topic, numbers]) => ({
+        const topics = byTopic(led).map(({ topic, partitions: numbers }) => ({
           topic,
           partitions: numbers.map((partition) => ({ partition, timestamp: LATEST })),
         }));
@@ -197,14 +198,4 @@ export function ends(
     );
     return found;
   });
-}
-
-export function byTopic(partitions: readonly TopicPartition[]): [string, number[]][] {
-  const topics = new Map<string, number[]>();
-  for (const { topic, partition } of partitions) {
-    const found = topics.get(topic);
-    if (found === undefined) topics.set(topic, [partition]);
-    else found.push(partition);
-  }
-  return [...topics];
 }

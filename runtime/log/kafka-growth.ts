@@ -10,7 +10,6 @@ export interface GrowthPorts {
   readonly cluster: KafkaCluster;
   readonly layouts: Layouts;
   readonly periodMs: number;
-  readonly saw: (topic: string, partitions: number) => void;
   /** Topics have more partitions than at the last look: what is known of them is stale. */
   readonly grew: () => void;
   readonly told: (cause: string, decision: string) => void;
@@ -43,9 +42,8 @@ export class Growth {
 
   /** Looks now. Throws LogFault. */
   async look(): Promise<void> {
-    const { cluster, layouts, saw, grew, told } = this.#ports;
+    const { cluster, layouts, grew, told } = this.#ports;
     const counts = await cluster.use('partitions', () => cluster.counts(layouts.declared));
-    for (const [topic, count] of counts) saw(topic, count);
     const more = [...counts].filter(([topic, count]) => count > (this.#counts.get(topic) ?? count));
     for (const [topic, count] of counts) this.#counts.set(topic, count);
     for (const [topic, count] of more) {

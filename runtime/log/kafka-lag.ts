@@ -4,9 +4,8 @@
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { ends, firstOffset } from './kafka-fetch.ts';
 import { committedOffsets } from './kafka-offsets.ts';
+import { placeOf } from './kafka-places.ts';
 import type { PartitionLag, TopicPartition } from './log.ts';
-
-const placeOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
 
 /** Of `topics`; of none: what the group ever committed. `own`: what this process committed. */
 export async function lagOf(

@@ -5,7 +5,7 @@ import { afresh } from './afresh.ts';
 import { isChangelog } from './kafka-changelog.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { type Metadata, metadataRequest } from './kafka-metadata.ts';
-import { placeOf } from './kafka-produce.ts';
+import { placeOf } from './kafka-places.ts';
 import { type OpenRecords, openRecords } from './kafka-producers.ts';
 import type { TopicPartition } from './log.ts';
 
@@ -60,21 +60,15 @@ export class Looks {
 
   async #look(): Promise<Seen> {
     const { leaders, nodes } = await this.#metadata();
-    const led = new Map<number, TopicPartition[]>();
-    const unseen = new Set<string>();
-    for (const [topic, ids] of leaders) {
-      if (!this.#isOurs(topic)) continue;
-      this.#written.saw(topic, ids.length);
-      for (const [partition, id] of ids.entries()) {
-        if (nodes.has(id)) led.set(id, [...(led.get(id) ?? []), { topic, partition }]);
-        else unseen.add(placeOf({ topic, partition }));
-      }
-    }
-    const asked = [...led].map(async ([id, partitions]) => {
-      const address = nodes.get(id);
-      return address === undefined ? [] : openRecords(await this.#cluster.node(address), partitions);
-    });
-    return { records: (await Promise.all(asked)).flat(), unseen };
+    for (const [topic, ids] of leaders) if (this.#isOurs(topic)) this.#written.saw(topic, ids.length);
+    const led = Map.groupBy(this.#placesOf(leaders), ({ leader }) => nodes.get(leader));
+    const asked = [...led].map(async ([address, places]) =>
+      address === undefined ? [] : openRecords(await this.#cluster.node(address), places),
+    );
+    return {
+      records: (await Promise.all(asked)).flat(),
+      unseen: new Set(led.get(undefined)?.map(placeOf)),
+    };
   }
 
   /** Of a broker that knows all that was seen before, with leaders. What stays away for long is given up. */
@@ -93,7 +87,13 @@ export class Looks {
   }
 
   #isLed({ leaders, nodes }: Metadata): boolean {
-    return [...leaders].every(([topic, ids]) => !this.#isOurs(topic) || ids.every((id) => nodes.has(id)));
+    return this.#placesOf(leaders).every(({ leader }) => nodes.has(leader));
+  }
+
+  #placesOf(leaders: Metadata['leaders']): (TopicPartition & { readonly leader: number })[] {
+    return [...leaders].flatMap(([topic, ids]) =>
+      this.#isOurs(topic) ? ids.map((leader, partition) => ({ topic, partition, leader })) : [],
+    );
   }
 
   #isOurs(topic: string): boolean {

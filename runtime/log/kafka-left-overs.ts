@@ -5,6 +5,7 @@
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { Epochs, owedBy } from './kafka-epochs.ts';
 import { isOurs } from './kafka-ids.ts';
+import { placeOf } from './kafka-places.ts';
 import type { OpenRecords } from './kafka-producers.ts';
 import { idsOf, standingOf } from './kafka-standing.ts';
 import type { TransactionOptions } from './kafka-transaction.ts';
@@ -76,7 +77,7 @@ export class LeftOvers {
     );
     if (left.length === 0) return;
     if (!(await new Epochs(cluster, id, transactions).settle())) return;
-    const places = left.map(({ topic, partition, from }) => `${topic}/${partition} from ${from} on`);
+    const places = left.map((each) => `${placeOf(each)} from ${each.from} on`);
     told(
       `a broker ended the transaction of ${id} and left out ${places.join(', ')}`,
       `it was ended there as well: ${owed ?? standing.outcome ?? 'its outcome is not known, so committed'}`,
@@ -99,6 +100,6 @@ export class LeftOvers {
   }
 }
 
-function keyOf({ topic, partition, producerId, from }: OpenRecords): string {
-  return `${topic}/${partition} ${producerId} ${from}`;
+function keyOf(of: OpenRecords): string {
+  return `${placeOf(of)} ${of.producerId} ${of.from}`;
 }

@@ -8,6 +8,7 @@ import type { KafkaCluster } from './kafka-cluster.ts';
 import type { Layouts } from './kafka-layouts.ts';
 import { Membership } from './kafka-membership.ts';
 import type { Outputs } from './kafka-outputs.ts';
+import { placeOf } from './kafka-places.ts';
 import { Slot } from './kafka-slot.ts';
 import type { SlotPorts } from './kafka-slot-ports.ts';
 import type { Part, TransactionOptions } from './kafka-transaction.ts';
@@ -38,7 +39,6 @@ export interface KafkaMemberOptions {
 type Listener = (partitions: readonly TopicPartition[], generation: number) => void;
 
 const LOOK_MS = 500;
-const placeOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
 
 export class KafkaMember implements Member {
   readonly #cluster: KafkaCluster;

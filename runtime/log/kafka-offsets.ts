@@ -4,6 +4,7 @@ import { type BytesReader, BytesWriter } from './kafka-bytes.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import type { Request } from './kafka-exchange.ts';
 import { throwIfFailed } from './kafka-fault.ts';
+import { byTopic } from './kafka-places.ts';
 import type { TopicPartition } from './log.ts';
 
 export interface CommittedOffset extends TopicPartition {
@@ -57,29 +58,17 @@ const isCommitted = ({ offset }: Answer): boolean => offset >= 0;
 
 /** `stable`: an open offset is said instead of the one before it. */
 function request(group: string, of: TopicPartition | null, stable = false): Request<Answer[]> {
-  // Its header ends in tags as well, which the client does not write.
-  const body = new BytesWriter().untagged().text(group);
-  body.compact(of === null ? null : [of], ({ topic, partition }) => {
-    body
-      .text(topic)
-      .compact([partition], (each) => body.int32(each))
-      .untagged();
-  });
+  const body = new BytesWriter().text(group);
+  body.compact(of === null ? null : byTopic([of]), (each) => body.partitions(each));
   body.int8(stable ? 1 : 0).untagged();
-  return { apiKey: 9, apiName: 'OffsetFetch', apiVersion: 7, body, read };
+  return { apiKey: 9, apiName: 'OffsetFetch', apiVersion: 7, isFlexible: true, body, read };
 }
 
 function read(answer: BytesReader): Answer[] {
-  answer.skipTags();
   answer.int32();
-  const topics = answer.compact(() => {
-    const topic = answer.text();
-    const found = answer.compact(() => one(answer, topic));
-    answer.skipTags();
-    return found;
-  });
+  const found = answer.partitions((topic) => one(answer, topic));
   throwIfFailed(answer.int16());
-  return topics.flat();
+  return found;
 }
 
 function one(answer: BytesReader, topic: string): Answer {

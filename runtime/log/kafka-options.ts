@@ -24,7 +24,7 @@ export interface KafkaLogOptions {
   readonly fetchWaitMsMax: number;
   readonly valueBytesMax: number;
   readonly nowMs: () => number;
-  /** Partitions that were added are noticed within this. */
+  /** Partitions that were added are noticed within this, and records that nobody ends within twice that. */
   readonly layoutPollMs: number;
   /** What went wrong and is being tried again. */
   readonly note: (cause: string) => void;

@@ -3,6 +3,7 @@
 import { type BytesReader, BytesWriter } from './kafka-bytes.ts';
 import type { Request } from './kafka-exchange.ts';
 import { throwIfFailed } from './kafka-fault.ts';
+import { placeOf } from './kafka-places.ts';
 import type { TopicPartition } from './log.ts';
 
 /** Records of one partition as they are sent. */
@@ -46,8 +47,4 @@ function readProduced(answer: BytesReader): ReadonlyMap<string, number> {
     });
   });
   return bases;
-}
-
-export function placeOf({ topic, partition }: TopicPartition): string {
-  return `${topic}/${partition}`;
 }

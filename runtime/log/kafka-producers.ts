@@ -4,7 +4,7 @@ import { type BytesReader, BytesWriter } from './kafka-bytes.ts';
 import type { Node } from './kafka-cluster.ts';
 import type { Request } from './kafka-exchange.ts';
 import { throwIfFailed } from './kafka-fault.ts';
-import { byTopic } from './kafka-fetch.ts';
+import { byTopic } from './kafka-places.ts';
 import type { TopicPartition } from './log.ts';
 
 const DESCRIBE_PRODUCERS = 61;
@@ -26,27 +26,15 @@ export async function openRecords(
 }
 
 function request(partitions: readonly TopicPartition[]): Request<OpenRecords[]> {
-  // Its header ends in tags as well, which the client does not write.
-  const body = new BytesWriter().untagged();
-  body
-    .compact(byTopic(partitions), ([topic, numbers]) => {
-      body.text(topic).compact(numbers, (partition) => body.int32(partition));
-      body.untagged();
-    })
-    .untagged();
-  return { apiKey: DESCRIBE_PRODUCERS, apiName: 'DescribeProducers', apiVersion: 0, body, read };
+  const body = new BytesWriter();
+  body.compact(byTopic(partitions), (each) => body.partitions(each)).untagged();
+  const of = { apiKey: DESCRIBE_PRODUCERS, apiName: 'DescribeProducers', apiVersion: 0 };
+  return { ...of, isFlexible: true, body, read };
 }
 
 function read(answer: BytesReader): OpenRecords[] {
-  answer.skipTags();
   answer.int32();
-  const topics = answer.compact(() => {
-    const topic = answer.text();
-    const found = answer.compact(() => openIn(answer, topic)).flat();
-    answer.skipTags();
-    return found;
-  });
-  return topics.flat();
+  return answer.partitions((topic) => openIn(answer, topic)).flat();
 }
 
 function openIn(answer: BytesReader, topic: string): OpenRecords[] {

@@ -3,12 +3,12 @@
 
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { fetchPartition, firstOffset, offsetAtTime, stableEnd } from './kafka-fetch.ts';
+import { placeOf } from './kafka-places.ts';
 import { batchOver } from './kafka-records.ts';
 import type { Batch, TopicPartition } from './log.ts';
 
 const VISIBLE_MS_MAX = 10_000;
 const VISIBLE_LOOK_MS = 2;
-const placeOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
 
 export class Reads {
   readonly #cluster: KafkaCluster;

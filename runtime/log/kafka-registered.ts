@@ -11,13 +11,18 @@ export const WITH_AWAY = 2;
 
 export function registeredRequest(): Request<number> {
   const [withRights, ofBrokers, withAway] = [0, 1, 1];
-  // Its header ends in tags as well, which the client does not write.
-  const body = new BytesWriter().untagged().int8(withRights).int8(ofBrokers).int8(withAway).untagged();
-  return { apiKey: DESCRIBE_CLUSTER, apiName: 'DescribeCluster', apiVersion: WITH_AWAY, body, read };
+  const body = new BytesWriter().int8(withRights).int8(ofBrokers).int8(withAway).untagged();
+  return {
+    apiKey: DESCRIBE_CLUSTER,
+    apiName: 'DescribeCluster',
+    apiVersion: WITH_AWAY,
+    isFlexible: true,
+    body,
+    read,
+  };
 }
 
 function read(answer: BytesReader): number {
-  answer.skipTags();
   answer.int32();
   const failure = answer.int16();
   answer.text();

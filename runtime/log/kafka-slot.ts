@@ -14,6 +14,7 @@ import { asKafkaFault, errorType, FENCED } from './kafka-fault.ts';
 import { fetchEnough, firstOffset } from './kafka-fetch.ts';
 import { slotId } from './kafka-ids.ts';
 import { committedOffset } from './kafka-offsets.ts';
+import { placeOf } from './kafka-places.ts';
 import { apart, batchOver, type Decoded } from './kafka-records.ts';
 import type { SlotPorts } from './kafka-slot-ports.ts';
 import type { Part, Transactions } from './kafka-transaction.ts';
@@ -61,7 +62,7 @@ export class Slot {
   }
 
   get place(): string {
-    return `${this.of.topic}/${this.of.partition}`;
+    return placeOf(this.of);
   }
 
   /** What it waits for, for who asks why it stands; null: nothing. */

@@ -44,14 +44,13 @@ export async function knowsAll({ send }: Node, { open }: Standing): Promise<bool
 }
 
 function standingRequest(id: string): Request<Standing | null> {
-  // Its header ends in tags as well, which the client does not write.
-  const body = new BytesWriter().untagged();
+  const body = new BytesWriter();
   body.compact([id], (each) => body.text(each)).untagged();
-  return { apiKey: DESCRIBE_TRANSACTIONS, apiName: 'DescribeTransactions', apiVersion: 0, body, read };
+  const of = { apiKey: DESCRIBE_TRANSACTIONS, apiName: 'DescribeTransactions', apiVersion: 0 };
+  return { ...of, isFlexible: true, body, read };
 }
 
 function read(answer: BytesReader): Standing | null {
-  answer.skipTags();
   answer.int32();
   const [found = null] = answer.compact(() => one(answer));
   return found;
@@ -73,7 +72,7 @@ function one(answer: BytesReader): Standing | null {
   answer.raw(8);
   const producerId = String(answer.bigint());
   const producerEpoch = answer.int16();
-  const open = answer.compact(() => partitionsOf(answer)).flat();
+  const open = answer.partitions((topic) => ({ topic, partition: answer.int32() }));
   answer.skipTags();
   if (failure === NO_SUCH_ID) return null;
   throwIfFailed(failure);
@@ -82,27 +81,19 @@ function one(answer: BytesReader): Standing | null {
   return { producerId, producerEpoch, timeoutMs, outcome, ongoing, ending, open };
 }
 
-function partitionsOf(answer: BytesReader): TopicPartition[] {
-  const topic = answer.text();
-  const found = answer.compact(() => ({ topic, partition: answer.int32() }));
-  answer.skipTags();
-  return found;
-}
-
 /** Under which ids these producers commit, of those that the broker coordinates. */
 export async function idsOf(
   { broker, send }: Node,
   producerIds: readonly string[],
 ): Promise<readonly string[]> {
   if (broker.versions?.[LIST_TRANSACTIONS] === undefined) return [];
-  const body = new BytesWriter().untagged().compact<string>([], () => {});
+  const body = new BytesWriter().compact<string>([], () => {});
   body.compact(producerIds, (each) => body.int64(BigInt(each))).untagged();
-  const of = { apiKey: LIST_TRANSACTIONS, apiName: 'ListTransactions', apiVersion: 0, body };
-  return send({ ...of, read: readIds });
+  const of = { apiKey: LIST_TRANSACTIONS, apiName: 'ListTransactions', apiVersion: 0, isFlexible: true };
+  return send({ ...of, body, read: readIds });
 }
 
 function readIds(answer: BytesReader): string[] {
-  answer.skipTags();
   answer.int32();
   throwIfFailed(answer.int16());
   answer.compact(() => answer.text());

@@ -9,10 +9,10 @@
 
 import type { KafkaCluster, Node } from './kafka-cluster.ts';
 import type { Compression } from './kafka-codecs.ts';
-import { byTopic } from './kafka-fetch.ts';
 import type { Looks } from './kafka-left-open.ts';
 import { BUSY, whilePassing } from './kafka-patience.ts';
-import { type Encoded, placeOf, produceRequest } from './kafka-produce.ts';
+import { byTopic, placeOf } from './kafka-places.ts';
+import { type Encoded, produceRequest } from './kafka-produce.ts';
 import { encodeBatch, type NewRecord } from './kafka-records.ts';
 import type { TopicPartition } from './log.ts';
 
@@ -99,7 +99,7 @@ export class Transactions {
   async #run(parts: readonly Part[], input: InputOffset | null): Promise<ReadonlyMap<string, number>> {
     const stamp = { ...this.#stamp };
     const { broker } = await this.#cluster.coordinator('transaction', stamp.transactionalId);
-    const topics = byTopic(parts).map(([topic, partitions]) => ({ topic, partitions }));
+    const topics = byTopic(parts);
     if (topics.length > 0) await this.#whileBusy(() => broker.addPartitionsToTxn({ ...stamp, topics }));
     if (input !== null) {
       const { group: groupId } = input;

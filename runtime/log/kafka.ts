@@ -83,9 +83,7 @@ class KafkaLog implements Log {
     this.#writers = new Writers({ ...options, ...written, committed: this.#reads.committed });
     this.#outputs = new Outputs(options.valueBytesMax, this.#layouts);
     const grew = (): void => this.#grew();
-    const saw = (topic: string, partitions: number): void => this.#written.saw(topic, partitions);
-    const grown = { cluster: this.#asked, layouts: this.#layouts, periodMs, note, told };
-    this.#growth = new Growth({ ...grown, saw, grew });
+    this.#growth = new Growth({ cluster: this.#asked, layouts: this.#layouts, periodMs, note, told, grew });
     this.#leftOvers = new LeftOvers({ ...of, periodMs, note, told });
   }
 

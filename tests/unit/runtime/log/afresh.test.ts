@@ -14,7 +14,7 @@ test('who asks while a reading is under way gets the next one, and shares it', a
   const [second, third] = [read(), read()];
   expect(begun).toHaveLength(1);
   begun[0]?.reject(new Error('away'));
-  expect(first).rejects.toThrow('away');
+  await expect(first).rejects.toThrow('away');
   await Bun.sleep(0);
   expect(begun).toHaveLength(2);
   begun[1]?.resolve(2);
