@@ -3,8 +3,16 @@
 
 import type { Clock } from './host.ts';
 
-/** The first round is a period away. The returned function stops: a round under way ends, and is the last. */
-export function repeating(clock: Clock, periodMs: number, round: () => unknown): () => void {
+/**
+ * The first round is `firstMs` away, or a period. The returned function stops: a round under way ends, and is
+ * the last.
+ */
+export function repeating(
+  clock: Clock,
+  periodMs: number,
+  round: () => unknown,
+  firstMs = periodMs,
+): () => void {
   let stopped = false;
   let cancel = (): void => {};
   const next = (): void => {
@@ -16,7 +24,7 @@ export function repeating(clock: Clock, periodMs: number, round: () => unknown):
     if (ended instanceof Promise) void ended.then(next);
     else next();
   };
-  next();
+  cancel = clock.after(firstMs, go);
   return () => {
     stopped = true;
     cancel();

@@ -2,6 +2,8 @@
 // process looks; whoever sees it first begins, and what one left half done is finished by another.
 
 import { partitionsOf, versionOf } from '../../actors/layout.ts';
+import { systemClock } from '../clock.ts';
+import { repeating } from '../repeating.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import type { Layouts } from './kafka-layouts.ts';
 import { LogFault } from './log-fault.ts';
@@ -21,7 +23,7 @@ export class Growth {
   readonly #counts = new Map<string, number>();
   /** Topics that another process was seen changing. */
   readonly #closing = new Set<string>();
-  #timer: ReturnType<typeof setTimeout> | null = null;
+  #stop: (() => void) | null = null;
   #looking: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -31,12 +33,13 @@ export class Growth {
 
   /** From now on; the first look is at once. */
   start(): void {
-    if (this.#timer === null && !this.#closed) this.#after(0);
+    if (this.#closed) return;
+    this.#stop ??= repeating(systemClock, this.#ports.periodMs, () => this.#lookAgain(), 0);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#stop?.();
     await this.#looking;
   }
 
@@ -88,13 +91,10 @@ export class Growth {
     grew();
   }
 
-  #after(ms: number): void {
-    this.#timer = setTimeout(() => {
-      this.#looking = this.look()
-        .catch((error: unknown) => this.#ports.note(error instanceof Error ? error.message : String(error)))
-        .then(() => {
-          if (!this.#closed) this.#after(this.#ports.periodMs);
-        });
-    }, ms);
+  #lookAgain(): Promise<void> {
+    this.#looking = this.look().catch((error: unknown) =>
+      this.#ports.note(error instanceof Error ? error.message : String(error)),
+    );
+    return this.#looking;
   }
 }

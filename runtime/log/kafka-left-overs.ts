@@ -2,6 +2,8 @@
 // partition out when it ended it. Whoever took part says the outcome again by himself before he goes on; this
 // is for those who do not come again, and whose records would hold up every reader for good.
 
+import { systemClock } from '../clock.ts';
+import { repeating } from '../repeating.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { Epochs, owedBy } from './kafka-epochs.ts';
 import { isOurs } from './kafka-ids.ts';
@@ -23,7 +25,7 @@ export class LeftOvers {
   readonly #ports: LeftOverPorts;
   /** Of the last look. */
   #open: ReadonlySet<string> = new Set();
-  #timer: ReturnType<typeof setTimeout> | null = null;
+  #stop: (() => void) | null = null;
   #closed = false;
   /** The last failure, which is not said again while it stays the same. */
   #said = '';
@@ -34,13 +36,14 @@ export class LeftOvers {
 
   /** From now on; the first look is at once. */
   start(): void {
-    if (this.#timer === null && !this.#closed) this.#after(0);
+    if (this.#closed) return;
+    this.#stop ??= repeating(systemClock, this.#ports.periodMs, () => this.#lookAgain(), 0);
   }
 
   /** A look that is under way fails, and another process goes on where it stopped. */
   close(): void {
     this.#closed = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#stop?.();
   }
 
   /** Ends what stood open at the last look already, and belongs to a transaction that is over. */
@@ -84,19 +87,16 @@ export class LeftOvers {
     );
   }
 
-  #after(ms: number): void {
-    const { cluster, note, periodMs } = this.#ports;
-    this.#timer = setTimeout(async () => {
-      try {
-        await cluster.use('open records', () => this.look());
-        this.#said = '';
-      } catch (error) {
-        const cause = error instanceof Error ? error.message : String(error);
-        if (!this.#closed && cause !== this.#said) note(cause);
-        this.#said = cause;
-      }
-      if (!this.#closed) this.#after(periodMs);
-    }, ms);
+  async #lookAgain(): Promise<void> {
+    const { cluster, note } = this.#ports;
+    try {
+      await cluster.use('open records', () => this.look());
+      this.#said = '';
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      if (!this.#closed && cause !== this.#said) note(cause);
+      this.#said = cause;
+    }
   }
 }
 

@@ -4,7 +4,7 @@
 import { expect, test } from 'bun:test';
 import { repeating } from '../../../runtime/repeating.ts';
 
-function rounds(round: () => unknown) {
+function rounds(round: () => unknown, firstMs?: number) {
   const timers = new Set<{ readonly atMs: number; readonly action: () => void }>();
   let nowMs = 0;
   const clock = {
@@ -15,7 +15,7 @@ function rounds(round: () => unknown) {
       return () => void timers.delete(timer);
     },
   };
-  const stop = repeating(clock, 100, round);
+  const stop = repeating(clock, 100, round, firstMs);
   return {
     stop,
     due: () => [...timers].map(({ atMs }) => atMs),
@@ -41,6 +41,13 @@ test('the first round and each next are a period away, until it is stopped', asy
   expect([count, of.due()]).toEqual([2, [300]]);
   of.stop();
   expect(of.due()).toEqual([]);
+});
+
+test('the first may be at once', async () => {
+  const of = rounds(() => {}, 0);
+  expect(of.due()).toEqual([0]);
+  await of.fire();
+  expect(of.due()).toEqual([100]);
 });
 
 test('the next waits for the one under way', async () => {
