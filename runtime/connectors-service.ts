@@ -82,6 +82,6 @@ async function health(parts: Omit<ServiceParts, 'telemetry'>, waiting: string | 
     return { status: 'starting', cause: waiting, dependencies: logs };
   }
   const found = operators(connectors, parts.nowMs());
-  const cause = trouble(found);
+  const cause = log?.cause ?? trouble(found);
   return { status: cause === null ? 'healthy' : 'degraded', cause, dependencies: { ...logs, ...found } };
 }

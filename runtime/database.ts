@@ -11,6 +11,7 @@ import { migrate } from '../sinks/migrations.ts';
 import { Fault, type Sink } from '../sinks/sink.ts';
 import { EngineKeeper } from './engine-keeper.ts';
 import type { Clock, Draw } from './host.ts';
+import { Probe } from './probe.ts';
 import { Retries } from './retries.ts';
 import type { DependencyView, RecordEvent } from './views.ts';
 
@@ -43,6 +44,7 @@ export class Database {
   readonly #settings: DatabaseSettings;
   readonly #keeper: EngineKeeper | null;
   readonly #target: string;
+  readonly #probe: Probe;
   #pending: string | null = 'the schema is not migrated yet';
   #closed = false;
   readonly #retries: Retries;
@@ -66,6 +68,7 @@ export class Database {
     this.#retries = new Retries({ clock, record, ...about });
     const { poolSize: connectionsMax, timeoutMs: requestTimeoutMs, slow: told = () => {} } = settings;
     this.clickhouse = new ClickHouse({ url, connectionsMax, requestTimeoutMs, slow: { ms: SLOW_MS, told } });
+    this.#probe = new Probe(`ClickHouse at ${this.#target}`, () => this.clickhouse.ping(), clock);
   }
 
   /** Starts the engine where it is embedded. Throws a Fault when it cannot run here or its port is taken. */
@@ -118,9 +121,11 @@ export class Database {
   async health(): Promise<DependencyView> {
     const target = `${this.#target}/carbon_ingestion`;
     const down = this.#keeper !== null && this.#keeper.engine === null ? 'the engine process is down' : null;
-    const cause = down ?? this.#pending ?? (await this.clickhouse.ping());
-    const up = this.#keeper === null ? 'up' : 'embedded';
-    return { status: cause === null ? up : 'down', target, cause };
+    if (down !== null || this.#pending !== null)
+      return { status: 'down', target, cause: down ?? this.#pending };
+    const { status, cause } = await this.#probe.look();
+    const well = this.#keeper === null ? 'up' : 'embedded';
+    return { status: status === 'up' ? well : status, target, cause };
   }
 
   get state(): string {

@@ -9,12 +9,15 @@ import { openEmbeddedLog } from './log/embedded.ts';
 import { openKafkaLog } from './log/kafka.ts';
 import type { Log } from './log/log.ts';
 import { OUTPUT_BYTES_MAX } from './options.ts';
+import { Probe } from './probe.ts';
 
 export interface OpenedLog {
   readonly log: Log;
   /** Its name among the dependencies of /health. */
   readonly name: 'log' | 'kafka';
   readonly target: string;
+  /** Whether it can serve. */
+  readonly probe: Probe;
   /** What this process is called where several write: its events, its partitions. */
   readonly worker: string | null;
 }
@@ -45,7 +48,8 @@ export function openLog(config: Config, environment: Environment, voice: LogVoic
   if (kafka === null) {
     const dir = join(environment.dataDir, 'log');
     const log = openEmbeddedLog({ dir, nowMs: systemClock.nowMs });
-    return { log, name: 'log', target: dir, worker: null };
+    const probe = new Probe(`the log in ${dir}`, () => log.health(), systemClock);
+    return { log, name: 'log', target: dir, probe, worker: null };
   }
   const settings = config.runtime.kafka;
   const own = environment.workerId ?? workerOf(environment);
@@ -70,7 +74,9 @@ export function openLog(config: Config, environment: Environment, voice: LogVoic
     told,
     differs,
   });
-  return { log, name: 'kafka', target: kafka.brokers.join(','), worker };
+  const target = kafka.brokers.join(',');
+  const probe = new Probe(`Kafka at ${target}`, () => log.health(), systemClock);
+  return { log, name: 'kafka', target, probe, worker };
 }
 
 /** The same after a restart, another for each process that may run beside it. */

@@ -34,7 +34,7 @@ export interface ServiceParts {
   readonly startedMs: number;
   readonly nowMs: () => number;
   /** Null until it is opened. */
-  readonly opened: () => Pick<OpenedLog, 'log' | 'name' | 'target'> | null;
+  readonly opened: () => Pick<OpenedLog, 'log' | 'name' | 'target' | 'probe'> | null;
   readonly redisTarget: string | null;
   readonly info: Readonly<Record<string, unknown>>;
   readonly port: number;
@@ -162,6 +162,8 @@ async function health(
   if (stuck !== null) return view('unhealthy', stuck);
   if (clickhouse?.status === 'down') return view('degraded', `reports cannot be read: ${clickhouse.cause}`);
   if (redis?.status === 'down') return view('degraded', redis.cause);
+  const late = [log, clickhouse].find((each) => each?.status === 'degraded');
+  if (late?.cause) return view('degraded', late.cause);
   const gaps = gapsOf(groups, running);
   if (gaps.length > 0) return view('degraded', `${gaps.join('; ')}: ${REMEDY}`);
   const quarantined = quarantinedBy(spec.group, running);
@@ -173,9 +175,9 @@ async function health(
 export async function logOf(parts: Pick<ServiceParts, 'opened'>): Promise<DependencyView | null> {
   const opened = parts.opened();
   if (opened === null) return null;
-  const cause = await opened.log.health();
+  const { status, cause } = await opened.probe.look();
   const well = opened.name === 'kafka' ? 'up' : 'embedded';
-  return { status: cause === null ? well : 'down', target: opened.target, cause };
+  return { status: status === 'up' ? well : status, target: opened.target, cause };
 }
 
 async function dependenciesOf(

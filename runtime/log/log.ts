@@ -129,7 +129,7 @@ export interface Log {
   appended(topics: readonly string[], signal: AbortSignal): Promise<void>;
   /** Applies retention; returns the number of records removed. */
   retain(nowMs: number): Promise<number>;
-  /** Null when the log can serve, else why not. */
+  /** Null when the log can serve, else why not. Brokers that hang are waited for: see `Probe`. */
   health(): Promise<string | null>;
   close(): Promise<void>;
 }

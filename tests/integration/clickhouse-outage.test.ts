@@ -195,7 +195,7 @@ test(
     expect((await events('note')).length).toBeLessThan(20);
     const hanging = await until('projection says it', async () => {
       const found = await health('projection');
-      return found.cause?.includes('in time') ? found : null;
+      return found.cause?.includes('no answer within') ? found : null;
     });
     expect(hanging.code).toBe(503);
     expect((await health('normalization')).code).toBe(200);
