@@ -203,7 +203,7 @@ class Driver {
     for (const { state, of } of this.#routers()) {
       routers += 1;
       if (state.phase !== 'polling' || state.work !== null || state.toRelease.length > 0) return false;
-      if (this.store.batch(of, state.position, 1) !== null) return false;
+      if (this.store.hasMore(of, state.position)) return false;
       for (const each of state.quarantines.values()) if (each.active) return false;
     }
     const groups = this.processes.find((each) => each.alive)?.platform.groups.keys() ?? [];

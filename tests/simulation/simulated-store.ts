@@ -179,6 +179,13 @@ export class SimulatedStore {
     return found.length === 0 ? null : batchOf(of, found);
   }
 
+  /** Whether a record stands at an offset or after it. */
+  hasMore(of: TopicPartition, fromOffset: number): boolean {
+    const entries = this.entries(of);
+    for (let at = Math.max(0, fromOffset); at < entries.length; at += 1) if (entries[at]) return true;
+    return false;
+  }
+
   coordinator(group: string, topics: readonly string[]): Coordinator {
     const found = this.#groups.get(group);
     if (found !== undefined) return found;

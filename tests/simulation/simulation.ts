@@ -81,26 +81,34 @@ export class Simulation {
     const { plan, world } = this;
     this.#say(`seed ${plan.wish.seed}, faults ${[...plan.faults.keys()].join() || 'none'}`);
     this.#launch();
-    const steps = 500 + world.below(FAULT_STEPS_MAX);
-    for (let step = 0; step < steps; step += 1) {
+    const calmFrom = 500 + world.below(FAULT_STEPS_MAX);
+    await world.run(() => {
+      if (world.steps === calmFrom) this.#calmDown();
+      if (world.steps >= calmFrom) return this.#catchUp(calmFrom);
       this.#happen();
-      await world.step();
-    }
+      return true;
+    });
+    if (this.#done()) this.#say('caught up');
+    else this.#break(`not caught up: ${this.#standing()}`);
+  }
+
+  #calmDown(): void {
     this.#calm = true;
     this.#say('calm');
-    const calmFrom = world.steps;
     for (const member of this.members) member.thaw();
-    for (let step = 0; !this.#done(); step += 1) {
-      const still = world.steps - Math.max(this.#movedAt, calmFrom);
-      if (step > CALM_STEPS_MAX || still > STILL_STEPS_MAX)
-        return this.#break(`not caught up: ${this.#standing()}`);
-      if (this.members.every(({ alive }) => !alive)) this.#launch();
-      if (step % 200 === 0) this.#release(1);
-      if (step % LOOK_STEPS === 0) this.#look();
-      this.#feed();
-      await world.step();
-    }
-    this.#say('caught up');
+  }
+
+  /** False: everything has caught up, or never will. */
+  #catchUp(calmFrom: number): boolean {
+    const { steps } = this.world;
+    if (this.#done()) return false;
+    const [step, still] = [steps - calmFrom, steps - Math.max(this.#movedAt, calmFrom)];
+    if (step > CALM_STEPS_MAX || still > STILL_STEPS_MAX) return false;
+    if (this.members.every(({ alive }) => !alive)) this.#launch();
+    if (step % 200 === 0) this.#release(1);
+    if (step % LOOK_STEPS === 0) this.#look();
+    this.#feed();
+    return true;
   }
 
   share(fault: FaultName, most: number): number {
@@ -232,8 +240,8 @@ export class Simulation {
   /** One member feeds; when it is gone another one takes over. */
   #feed(): void {
     const { rounds } = this.plan.sources;
-    const feeds = this.members.some(({ alive, feeding }) => alive && feeding !== null);
-    if (feeds || this.#rounds >= rounds.length) return;
+    if (this.#rounds >= rounds.length) return;
+    if (this.members.some(({ alive, feeding }) => alive && feeding !== null)) return;
     const ready = this.members.find((each) => each.alive && each.started && !each.leaving && !each.frozen);
     if (ready === undefined) return;
     this.#poison();
@@ -340,26 +348,40 @@ export class Simulation {
     }
   }
 
+  /** Asked before every step: what costs most is looked at when all the rest is done. */
   #done(): boolean {
     const { members, plan } = this;
     if (this.#rounds < plan.sources.rounds.length) return false;
     if (members.some((each) => each.alive && (!each.started || each.leaving))) return false;
+    return members.every((each) => !each.alive || this.#isIdle(each)) && this.#allRead();
+  }
+
+  /** Nothing is under way or left in its routers. */
+  #isIdle({ pipeline }: Member): boolean {
+    for (const group of pipeline.platform.groups.values()) {
+      for (const { state, of } of group.partitions()) {
+        if (state.phase !== 'polling' || state.work !== null || state.toRelease.length > 0) return false;
+        if (this.store.hasMore(of, state.position)) return false;
+        for (const each of state.quarantines.values()) if (each.active) return false;
+      }
+    }
+    return true;
+  }
+
+  /** Each partition of each group has one router, and all of it is committed. */
+  #allRead(): boolean {
     // Who lost a partition and has not heard so may have a router of it still, so each is named.
     const running = new Set<string>();
     for (const { group, router } of this.routers()) {
-      const { state, of } = router;
-      const place = `${group} ${placeOf(of)}`;
+      const place = `${group} ${placeOf(router.of)}`;
       if (running.has(place)) return false;
       running.add(place);
-      if (state.phase !== 'polling' || state.work !== null || state.toRelease.length > 0) return false;
-      if (this.store.batch(of, state.position, 1) !== null) return false;
-      for (const each of state.quarantines.values()) if (each.active) return false;
     }
-    const groups = members.find(({ alive }) => alive)?.pipeline.platform.groups.keys() ?? [];
+    const groups = this.members.find(({ alive }) => alive)?.pipeline.platform.groups.keys() ?? [];
     for (const group of groups) {
       for (const of of this.store.partitionsOf(group)) {
         if (!running.has(`${group} ${placeOf(of)}`)) return false;
-        if (this.store.batch(of, this.store.committed(group, of), 1) !== null) return false;
+        if (this.store.hasMore(of, this.store.committed(group, of))) return false;
       }
     }
     return running.size > 0;

@@ -2,6 +2,7 @@
 // A seed draws all of it: how long an answer takes and which mailbox runs. Nothing else decides, so a seed is
 // a run. Time moves only when something that was due happens.
 
+import { drainMicrotasks } from 'bun:jsc';
 import type { Clock, Draw } from '../../runtime/host.ts';
 import { type SeededHost, seededDraw } from './seeded-host.ts';
 
@@ -9,8 +10,12 @@ interface Due {
   readonly atMs: number;
   readonly tie: number;
   readonly action: () => void;
-  cancelled: boolean;
+  /** It happens now or has happened, or it was called off. */
+  over: boolean;
 }
+
+/** Steps in one task of the event loop, which has nothing else to do for a run and takes its time. */
+const STEPS_A_TURN = 20;
 
 export class World {
   readonly draw: Draw;
@@ -18,6 +23,7 @@ export class World {
   readonly listening = new Listening();
   readonly #hosts = new Set<SeededHost>();
   readonly #due: Due[] = [];
+  #timers = 0;
   #nowMs: number;
   steps = 0;
 
@@ -29,7 +35,7 @@ export class World {
 
   /** What is due some time and was not called off. */
   get timers(): number {
-    return this.#due.reduce((sum, { cancelled }) => (cancelled ? sum : sum + 1), 0);
+    return this.#timers;
   }
 
   /** Whole number in [0, below). */
@@ -50,12 +56,34 @@ export class World {
     this.#hosts.delete(host);
   }
 
-  /** One message or one thing that is due; false when there is neither. */
+  /** One message or one thing that is due, and all that follows of it; false when there is neither. */
   async step(): Promise<boolean> {
-    this.steps += 1;
-    const done = (this.chance(0.7) && this.#message()) || this.#event() || this.#message();
-    await settled();
+    const done = this.#step();
+    await turn(() => {});
     return done;
+  }
+
+  /**
+   * Steps as long as `goesOn` says so before each. For a world that is all in memory: after a step promises
+   * have something to say, and nothing else of the process.
+   */
+  async run(goesOn: () => boolean): Promise<void> {
+    while (await turn(() => this.#someSteps(goesOn)));
+  }
+
+  /** False when it does not go on. */
+  #someSteps(goesOn: () => boolean): boolean {
+    for (let step = 0; step < STEPS_A_TURN; step += 1) {
+      if (!goesOn()) return false;
+      this.#step();
+      drainMicrotasks();
+    }
+    return true;
+  }
+
+  #step(): boolean {
+    this.steps += 1;
+    return (this.chance(0.7) && this.#message()) || this.#event() || this.#message();
   }
 
   #message(): boolean {
@@ -68,7 +96,8 @@ export class World {
     for (;;) {
       const next = this.#due.pop();
       if (next === undefined) return false;
-      if (next.cancelled) continue;
+      if (next.over) continue;
+      this.#end(next);
       this.#nowMs = Math.max(this.#nowMs, next.atMs);
       next.action();
       return true;
@@ -76,7 +105,7 @@ export class World {
   }
 
   #after(delayMs: number, action: () => void): () => void {
-    const due: Due = { atMs: this.#nowMs + delayMs, tie: this.draw(), action, cancelled: false };
+    const due: Due = { atMs: this.#nowMs + delayMs, tie: this.draw(), action, over: false };
     const before = (a: Due, b: Due): boolean => a.atMs > b.atMs || (a.atMs === b.atMs && a.tie > b.tie);
     let [from, to] = [0, this.#due.length];
     while (from < to) {
@@ -86,9 +115,14 @@ export class World {
       else to = middle;
     }
     this.#due.splice(from, 0, due);
-    return () => {
-      due.cancelled = true;
-    };
+    this.#timers += 1;
+    return () => this.#end(due);
+  }
+
+  #end(due: Due): void {
+    if (due.over) return;
+    due.over = true;
+    this.#timers -= 1;
   }
 }
 
@@ -119,7 +153,15 @@ export class Listening {
   }
 }
 
-/** Everything that promises had to say is said. */
-function settled(): Promise<void> {
-  return new Promise((done) => setImmediate(done));
+/** Work as a task of the event loop of its own, after all that waits there now. */
+function turn<T>(work: () => T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    setImmediate(() => {
+      try {
+        resolve(work());
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
 }
