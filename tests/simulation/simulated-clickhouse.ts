@@ -4,6 +4,7 @@
 
 import type { Clock } from '../../runtime/host.ts';
 import { Fault, type Receipt, type Rows, type Sink } from '../../sinks/sink.ts';
+import type { StoredRecord } from './simulated-store.ts';
 import type { World } from './world.ts';
 
 export interface SinkFaults {
@@ -28,8 +29,8 @@ export class SimulatedClickHouse {
   /** Writes that were carried out so far. */
   taken = 0;
   readonly #tokens = new Set<string>();
-  /** By text: each row is looked at when it is written and when its position is committed. */
-  readonly #known = new Map<string, Identity>();
+  /** By bytes as the log holds them: a row is looked at each time it is sent and when it is committed. */
+  readonly #known = new Map<Uint8Array, readonly Identity[]>();
 
   constructor(world: World, faults: () => SinkFaults, happened: (what: string) => void) {
     this.#world = world;
@@ -46,10 +47,12 @@ export class SimulatedClickHouse {
   }
 
   /** The row that a record stands for, or a newer version of it, is there. */
-  has(topic: string, value: Uint8Array): boolean {
-    const [key, version] = this.#identity(topic, decoder.decode(value));
-    const held = this.table(topic).get(key);
-    return held !== undefined && versionOf(held) >= version;
+  has(topic: string, { value, line }: Pick<StoredRecord, 'value' | 'line'>): boolean {
+    const rows = this.#identities(topic, isRaw(topic) ? value : line);
+    return rows.every(([key, version]) => {
+      const held = this.table(topic).get(key);
+      return held !== undefined && versionOf(held) >= version;
+    });
   }
 
   /** As one process sees it: its answers come by that process's clock. */
@@ -78,14 +81,14 @@ export class SimulatedClickHouse {
   #write(rows: Rows, signal: AbortSignal, clock: Clock): Promise<Receipt> {
     const [world, faults] = [this.#world, this.#faults()];
     const happens = (share: number): boolean => share > 0 && world.chance(share);
-    const texts = textsOf(rows);
+    const pieces = piecesOf(rows);
     const millis = happens(faults.slow) ? world.below(60_000) : 1 + world.below(20);
     return new Promise((resolve, reject) => {
       const late = (): void => reject(new Fault('simulated: too late', 'clickhouse_timeout', true));
       const off = world.listening.on(signal, late);
       // The server goes on with what it was sent, whoever still waits for it.
       world.clock.after(millis, () => {
-        const answer = this.#take(rows, texts, happens);
+        const answer = this.#take(rows, pieces, happens);
         clock.after(0, () => {
           off();
           if (answer === null) resolve({ rows: rows.count, millis });
@@ -95,7 +98,7 @@ export class SimulatedClickHouse {
     });
   }
 
-  #take(rows: Rows, texts: readonly string[], happens: (share: number) => boolean): Fault | null {
+  #take(rows: Rows, pieces: readonly Uint8Array[], happens: (share: number) => boolean): Fault | null {
     const faults = this.#faults();
     const fail = (what: string, fault: Fault): Fault => {
       this.#happened(what);
@@ -106,23 +109,23 @@ export class SimulatedClickHouse {
       return fail('sink-full', new Fault('simulated: no space left', 'clickhouse_disk_full', true));
     }
     if (!this.#tokens.has(rows.token)) {
-      for (const text of texts) this.#put(rows.topic, text);
+      for (const piece of pieces)
+        for (const row of this.#identities(rows.topic, piece)) this.#put(rows.topic, row);
       this.taken += 1;
     }
     this.#tokens.add(rows.token);
     return happens(faults.lostReplies) ? fail('sink-lost-reply', unreachable()) : null;
   }
 
-  #identity(topic: string, text: string): Identity {
-    const found = this.#known.get(text);
+  #identities(topic: string, bytes: Uint8Array): readonly Identity[] {
+    const found = this.#known.get(bytes);
     if (found !== undefined) return found;
-    const made = identity(topic, text);
-    this.#known.set(text, made);
+    const made = textsOf(topic, bytes).map((text) => identity(topic, text));
+    this.#known.set(bytes, made);
     return made;
   }
 
-  #put(topic: string, text: string): void {
-    const [key, version, row] = this.#identity(topic, text);
+  #put(topic: string, [key, version, row]: Identity): void {
     if (row === null) return;
     const table = this.table(topic);
     const held = table.get(key);
@@ -134,10 +137,18 @@ function unreachable(): Fault {
   return new Fault('simulated: ClickHouse cannot be reached', 'clickhouse_unreachable', true);
 }
 
-function textsOf(rows: Rows): string[] {
-  if (/^ingestion\./.test(rows.topic)) return rows.values().map((value) => decoder.decode(value));
-  const whole = rows.lines().map(({ bytes }) => decoder.decode(bytes));
-  return whole.join('').split('\n').slice(0, -1);
+/** Raw records may hold anything, so each is sent for itself; the others are lines of a text. */
+function isRaw(topic: string): boolean {
+  return topic.startsWith('ingestion.');
+}
+
+function piecesOf(rows: Rows): readonly Uint8Array[] {
+  return isRaw(rows.topic) ? rows.values() : rows.lines().map(({ bytes }) => bytes);
+}
+
+function textsOf(topic: string, bytes: Uint8Array): string[] {
+  const text = decoder.decode(bytes);
+  return isRaw(topic) ? [text] : text.split('\n').slice(0, -1);
 }
 
 const KEYS: readonly (readonly [RegExp, readonly string[]])[] = [
@@ -157,8 +168,7 @@ function identity(topic: string, text: string): Identity {
   if (columns === undefined) return [text, 0, { text }];
   const parsed: Row = JSON.parse(text);
   if (parsed.data_type === 'calendar') return ['', 0, null];
-  const { payload = parsed } = parsed;
-  const row: Row = typeof payload === 'object' && payload !== null ? { ...payload } : {};
+  const row: Row = Object(parsed.payload ?? parsed);
   return [columns.map((each) => String(row[each])).join('|'), versionOf(row), row];
 }
 

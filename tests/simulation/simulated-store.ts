@@ -10,6 +10,8 @@ import type { TopicPartition, TopicSpec } from '../../runtime/log/log.ts';
 export interface StoredRecord {
   readonly key: string;
   readonly value: Uint8Array;
+  /** The value and a newline: as a part of a text of many records. */
+  readonly line: Uint8Array;
   readonly timestampMs: number;
 }
 
@@ -141,9 +143,9 @@ export class SimulatedStore {
       )) {
         const entries = this.entries({ topic, partition });
         for (const each of recordsOf(value)) {
-          const bytes = typeof each === 'string' ? encoder.encode(each) : each.slice();
+          const bytes = typeof each === 'string' ? encoder.encode(each) : each;
           if (bytes.length > VALUE_BYTES_MAX) throw new RangeError(`a record of ${bytes.length} bytes`);
-          written.push([entries, { key, value: bytes, timestampMs: nowMs }]);
+          written.push([entries, recordOf(key, bytes, nowMs)]);
         }
       }
     }
@@ -229,12 +231,13 @@ function batchOf(of: TopicPartition, records: readonly (readonly [number, Stored
     key: (index) => at(index)[1].key,
     value: (index) => at(index)[1].value,
     timestampMs: (index) => at(index)[1].timestampMs,
-    lines: (from, to) =>
-      records.slice(from, to).map(([, record]) => {
-        const bytes = new Uint8Array(record.value.length + 1);
-        bytes.set(record.value);
-        bytes[record.value.length] = NEWLINE;
-        return { bytes, zstd: false };
-      }),
+    lines: (from, to) => records.slice(from, to).map(([, { line }]) => ({ bytes: line, zstd: false })),
   };
+}
+
+function recordOf(key: string, bytes: Uint8Array, timestampMs: number): StoredRecord {
+  const line = new Uint8Array(bytes.length + 1);
+  line.set(bytes);
+  line[bytes.length] = NEWLINE;
+  return { key, value: line.subarray(0, bytes.length), line, timestampMs };
 }

@@ -341,7 +341,7 @@ export class Simulation {
     for (let at = from; at < to; at += 1) {
       const entry = entries[at];
       if (entry === null || entry === undefined || entry.key.startsWith('~')) continue;
-      if (!this.clickhouse.has(topic, entry.value)) {
+      if (!this.clickhouse.has(topic, entry)) {
         this.#break(`${topic}/${partition}: position ${to} is committed, and the sink lacks ${at}`);
         return;
       }
