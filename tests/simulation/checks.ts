@@ -2,7 +2,7 @@
 // end, and written without the code under test: the oracle reads the operators' text again and folds it by
 // hand, the rest counts and compares. Each law that does not hold is a sentence.
 
-import { rawTopic, TOPIC } from '../../runtime/services.ts';
+import { TOPIC } from '../../runtime/services.ts';
 import type { OracleBar } from '../oracle/bars.ts';
 import type { OraclePoint } from '../oracle/curves.ts';
 import type { OracleMetric } from '../oracle/metrics.ts';
@@ -17,7 +17,7 @@ import { explained } from './explained.ts';
 import { mixedLooks } from './looks.ts';
 import type { Row } from './simulated-clickhouse.ts';
 import type { Simulation } from './simulation.ts';
-import { MARKETS, rowsOn, stored } from './stored-records.ts';
+import { rawRows, rowsOn, stored } from './stored-records.ts';
 
 const decoder = new TextDecoder();
 
@@ -100,19 +100,11 @@ async function gold(run: Simulation): Promise<string[]> {
 
 /** Each instrument's records in one order on every topic, none lost and none doubled. */
 function order(run: Simulation): string[] {
-  const raw = MARKETS.flatMap((market) =>
-    [...stored(run, rawTopic(market))]
-      .filter(({ key }) => !key.startsWith('poison-'))
-      .map(({ text }): Row => JSON.parse(text)),
-  );
+  const raw = rawRows(run);
   const ticks = rowsOn(run, TOPIC.ticks);
   const ids = (rows: readonly Row[], id: string, by: (row: Row) => string): Record<string, string[]> => {
-    const out: Record<string, string[]> = {};
-    for (const row of rows) {
-      const key = by(row);
-      out[key] = [...(out[key] ?? []), String(row[id])];
-    }
-    return Object.fromEntries(Object.entries(out).sort(([a], [b]) => (a < b ? -1 : 1)));
+    const groups = [...Map.groupBy(rows, by)].sort(([a], [b]) => (a < b ? -1 : 1));
+    return Object.fromEntries(groups.map(([key, of]) => [key, of.map((row) => String(row[id]))]));
   };
   const named = ({ market, run: of, delivery_location: at }: Row): string => `${market}:${of}:${at}`;
   const instrument = (row: Row): string => String(row.instrument_id);

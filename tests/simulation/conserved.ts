@@ -5,7 +5,7 @@ import { unsealJson } from '../../actors/domain/sealed.ts';
 import { DEAD_LETTERS_RAW, DEAD_LETTERS_TICKS, rawTopic, TOPIC } from '../../runtime/services.ts';
 import type { Row } from './simulated-clickhouse.ts';
 import type { Simulation } from './simulation.ts';
-import { MARKETS, rowsOn, same, stored } from './stored-records.ts';
+import { MARKETS, rawRows, rowsOn, same, stored } from './stored-records.ts';
 
 const HOUR = 3_600_000;
 
@@ -18,13 +18,8 @@ function hours(run: Simulation): string[] {
   const wanted = new Map<string, number>();
   const hourOf = (market: string, ms: number): string => `${market} ${Math.floor(ms / HOUR) * HOUR}`;
   for (const { market, startMs } of run.plan.sources.published) count(wanted, hourOf(market, startMs));
-  const raw = MARKETS.flatMap((market) =>
-    [...stored(run, rawTopic(market))]
-      .filter(({ key }) => !key.startsWith('poison-'))
-      .map(({ text }): Row => JSON.parse(text)),
-  );
   const on: readonly (readonly [stage: string, rows: readonly Row[]])[] = [
-    ['raw records', raw],
+    ['raw records', rawRows(run)],
     ['ticks', rowsOn(run, TOPIC.ticks)],
     ['enriched ticks', rowsOn(run, TOPIC.enriched)],
     ['ticks in silver', [...run.clickhouse.table(TOPIC.ticks).values()]],

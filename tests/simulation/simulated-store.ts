@@ -143,9 +143,9 @@ export class SimulatedStore {
       )) {
         const entries = this.entries({ topic, partition });
         for (const each of recordsOf(value)) {
-          const bytes = typeof each === 'string' ? encoder.encode(each) : each;
+          const bytes = typeof each === 'string' ? encoder.encode(each) : each.slice();
           if (bytes.length > VALUE_BYTES_MAX) throw new RangeError(`a record of ${bytes.length} bytes`);
-          written.push([entries, recordOf(key, bytes, nowMs)]);
+          written.push([entries, { key, value: bytes, line: lineOf(bytes), timestampMs: nowMs }]);
         }
       }
     }
@@ -235,9 +235,9 @@ function batchOf(of: TopicPartition, records: readonly (readonly [number, Stored
   };
 }
 
-function recordOf(key: string, bytes: Uint8Array, timestampMs: number): StoredRecord {
-  const line = new Uint8Array(bytes.length + 1);
-  line.set(bytes);
-  line[bytes.length] = NEWLINE;
-  return { key, value: line.subarray(0, bytes.length), line, timestampMs };
+function lineOf(value: Uint8Array): Uint8Array {
+  const line = new Uint8Array(value.length + 1);
+  line.set(value);
+  line[value.length] = NEWLINE;
+  return line;
 }
