@@ -44,10 +44,10 @@ export class PartitionReader {
   }
 
   /** Ends the wait of the read before. */
-  next(): AbortSignal {
+  next(): AbortController {
     this.#reading.abort();
     this.#reading = new AbortController();
-    return AbortSignal.any([this.#stop, this.#reading.signal]);
+    return this.#reading;
   }
 
   /** Null when another read came; `passed` hears of each that the log answered. */
@@ -58,24 +58,25 @@ export class PartitionReader {
   ): Promise<Extract<RouterMessage, { kind: 'polled' }> | null> {
     const { clock, log } = this.#ports;
     const of = this.#of;
-    const signal = this.next();
+    const reading = this.next();
     const missed = missedBatch(of, this.#missed, state, clock.nowMs());
     if (missed !== null) return { kind: 'polled', seq, batch: missed, nowMs: clock.nowMs() };
-    while (!signal.aborted) {
-      this.#waits = false;
-      // Each time: a read that an earlier router left behind may have moved the member's position meanwhile.
-      this.#member.seek(of, position);
-      const waiter = new AbortController();
-      try {
-        const appended = log.appended([of.topic], AbortSignal.any([signal, waiter.signal]));
+    const signal = AbortSignal.any([this.#stop, reading.signal]);
+    try {
+      while (!signal.aborted) {
+        this.#waits = false;
+        // Each time: a read that an earlier router left behind may have moved the position meanwhile.
+        this.#member.seek(of, position);
+        const appended = log.appended([of.topic], signal);
         const batch = await this.#member.poll(of, this.#plan.recordsMax);
         passed();
         if (batch !== null) return { kind: 'polled', seq, batch, nowMs: clock.nowMs() };
         this.#waits = true;
         await appended;
-      } finally {
-        waiter.abort();
       }
+    } finally {
+      // Nobody waits any more for what is appended.
+      reading.abort();
     }
     return null;
   }
