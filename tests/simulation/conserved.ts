@@ -77,8 +77,11 @@ function counts(run: Simulation): string[] {
   for (const market of MARKETS) {
     const fed = published.filter((each) => each.market === market).length;
     const odd = poison.filter((each) => each.market === market).length;
-    const on = (topic: string): number =>
-      [...stored(run, topic)].filter(({ key }) => key.startsWith(`${market}:`)).length;
+    const on = (topic: string): number => {
+      let found = 0;
+      for (const { key } of stored(run, topic)) if (key.startsWith(`${market}:`)) found += 1;
+      return found;
+    };
     problems.push(
       ...same(`raw records of ${market}`, [...stored(run, rawTopic(market))].length, fed + odd),
       ...same(`ticks of ${market}`, on(TOPIC.ticks), fed),

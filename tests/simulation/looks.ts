@@ -98,16 +98,18 @@ export class Looks {
     return new Promise((resolve) => {
       this.#world.clock.after(1 + Math.floor(this.#draw() * 20), () => {
         const as_of = this.#clickhouse.taken;
-        const rows = [...this.#clickhouse.table(TOPIC.bars).values()].filter((row) => asked(query, row));
-        resolve({ rows: rows.map((row) => ({ ...plain(row), as_of })), next: null });
+        const rows: GoldRow[] = [];
+        for (const row of this.#clickhouse.table(TOPIC.bars).values())
+          if (asked(query, row)) rows.push({ ...plain(row), as_of });
+        resolve({ rows, next: null });
       });
     });
   }
 }
 
 function asked({ market, run, location, barSize }: GoldQuery, row: Readonly<Record<string, unknown>>) {
-  const place = row.market === market && row.run === run && row.delivery_location === location;
-  return place && row.bar_size === barSize;
+  if (row.delivery_location !== location || row.bar_size !== barSize) return false;
+  return row.market === market && row.run === run;
 }
 
 function plain(row: Row): GoldRow {

@@ -30,7 +30,7 @@ export class SimulatedClickHouse {
   taken = 0;
   readonly #tokens = new Set<string>();
   /** By bytes as the log holds them: a row is looked at each time it is sent and when it is committed. */
-  readonly #known = new Map<Uint8Array, readonly Identity[]>();
+  readonly #known = new Map<Uint8Array, Identity>();
 
   constructor(world: World, faults: () => SinkFaults, happened: (what: string) => void) {
     this.#world = world;
@@ -48,11 +48,9 @@ export class SimulatedClickHouse {
 
   /** The row that a record stands for, or a newer version of it, is there. */
   has(topic: string, { value, line }: Pick<StoredRecord, 'value' | 'line'>): boolean {
-    const rows = this.#identities(topic, isRaw(topic) ? value : line);
-    return rows.every(([key, version]) => {
-      const held = this.table(topic).get(key);
-      return held !== undefined && versionOf(held) >= version;
-    });
+    const [key, version] = this.#identity(topic, isRaw(topic) ? value : line);
+    const held = this.table(topic).get(key);
+    return held !== undefined && versionOf(held) >= version;
   }
 
   /** As one process sees it: its answers come by that process's clock. */
@@ -109,23 +107,23 @@ export class SimulatedClickHouse {
       return fail('sink-full', new Fault('simulated: no space left', 'clickhouse_disk_full', true));
     }
     if (!this.#tokens.has(rows.token)) {
-      for (const piece of pieces)
-        for (const row of this.#identities(rows.topic, piece)) this.#put(rows.topic, row);
+      for (const piece of pieces) this.#put(rows.topic, piece);
       this.taken += 1;
     }
     this.#tokens.add(rows.token);
     return happens(faults.lostReplies) ? fail('sink-lost-reply', unreachable()) : null;
   }
 
-  #identities(topic: string, bytes: Uint8Array): readonly Identity[] {
+  #identity(topic: string, bytes: Uint8Array): Identity {
     const found = this.#known.get(bytes);
     if (found !== undefined) return found;
-    const made = textsOf(topic, bytes).map((text) => identity(topic, text));
+    const made = identity(topic, decoder.decode(bytes));
     this.#known.set(bytes, made);
     return made;
   }
 
-  #put(topic: string, [key, version, row]: Identity): void {
+  #put(topic: string, bytes: Uint8Array): void {
+    const [key, version, row] = this.#identity(topic, bytes);
     if (row === null) return;
     const table = this.table(topic);
     const held = table.get(key);
@@ -137,18 +135,14 @@ function unreachable(): Fault {
   return new Fault('simulated: ClickHouse cannot be reached', 'clickhouse_unreachable', true);
 }
 
-/** Raw records may hold anything, so each is sent for itself; the others are lines of a text. */
+/** Raw records may hold anything, so each is sent as it is; the others are lines of a text. */
 function isRaw(topic: string): boolean {
   return topic.startsWith('ingestion.');
 }
 
+/** One record each: so the simulated log gives its lines. */
 function piecesOf(rows: Rows): readonly Uint8Array[] {
   return isRaw(rows.topic) ? rows.values() : rows.lines().map(({ bytes }) => bytes);
-}
-
-function textsOf(topic: string, bytes: Uint8Array): string[] {
-  const text = decoder.decode(bytes);
-  return isRaw(topic) ? [text] : text.split('\n').slice(0, -1);
 }
 
 const KEYS: readonly (readonly [RegExp, readonly string[]])[] = [

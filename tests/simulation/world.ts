@@ -106,12 +106,11 @@ export class World {
 
   #after(delayMs: number, action: () => void): () => void {
     const due: Due = { atMs: this.#nowMs + delayMs, tie: this.draw(), action, over: false };
-    const before = (a: Due, b: Due): boolean => a.atMs > b.atMs || (a.atMs === b.atMs && a.tie > b.tie);
     let [from, to] = [0, this.#due.length];
     while (from < to) {
       const middle = (from + to) >> 1;
       const found = this.#due[middle];
-      if (found !== undefined && before(found, due)) from = middle + 1;
+      if (found !== undefined && isLater(found, due)) from = middle + 1;
       else to = middle;
     }
     this.#due.splice(from, 0, due);
@@ -151,6 +150,10 @@ export class Listening {
   end(): void {
     for (const off of [...this.#open]) off();
   }
+}
+
+function isLater(a: Due, b: Due): boolean {
+  return a.atMs > b.atMs || (a.atMs === b.atMs && a.tie > b.tie);
 }
 
 /** Work as a task of the event loop of its own, after all that waits there now. */
