@@ -305,8 +305,8 @@ export class Simulation {
   *routers() {
     for (const { alive, pipeline } of this.members) {
       if (!alive) continue;
-      for (const [group, { partitions }] of entriesOf(pipeline)) {
-        for (const router of partitions) yield { group, router };
+      for (const [group, of] of pipeline.platform.groups) {
+        for (const router of of.partitions()) yield { group, router };
       }
     }
   }
@@ -408,8 +408,4 @@ export class Simulation {
   #say(what: string): void {
     this.#trace(`${this.world.steps} ${this.simulatedMs} ${what}`);
   }
-}
-
-function entriesOf({ platform }: Member['pipeline']) {
-  return [...platform.groups].map(([name, group]) => [name, { partitions: group.partitions() }] as const);
 }
