@@ -1,6 +1,6 @@
 // Each service as its port sees it: health with dependencies and a cause, readiness, information, lag,
 // ledger, metrics. Health is honest: 503 whenever the service cannot do its own job, and 200 when only
-// somebody else cannot.
+// somebody else cannot, or may be late (`probe.ts`).
 
 import { anomalyCounts, scoreSummaries, validationErrors } from '../sinks/quality-queries.ts';
 import { operators, trouble } from './connectors-service.ts';
@@ -148,8 +148,9 @@ async function health(
   const log = await logOf(parts);
   const logName = parts.opened()?.name ?? 'log';
   if (running === null) {
-    if (log?.status !== 'down') return { status: 'starting', cause, dependencies: {} };
-    return { status: 'unhealthy', cause: log.cause, dependencies: { [logName]: log } };
+    const dependencies = log === null ? {} : { [logName]: log };
+    const status = log?.status === 'down' ? 'unhealthy' : 'starting';
+    return { status, cause: log?.cause ?? cause, dependencies };
   }
   const others = await dependenciesOf(spec, running, parts);
   const dependencies = log === null ? others : { [logName]: log, ...others };

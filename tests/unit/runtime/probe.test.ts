@@ -20,20 +20,27 @@ function rig() {
     for (const [action, atMs] of timers) if (atMs <= nowMs) action();
   };
   const probe = new Probe('Kafka at b:9092', () => new Promise((done) => asked.push(done)), clock);
-  const late = async () => {
+  const late = () => {
     const found = probe.look();
     pass(2_000);
     return found;
   };
-  const answered = async (answer: string | null) => {
+  const answered = (answer: string | null) => {
     const found = probe.look();
     asked.at(-1)?.(answer);
     return found;
   };
-  return { probe, pass, late, answered, timers };
+  /** To what was asked last; resolves when it is heard. */
+  const answers = (answer: string | null): Promise<void> => {
+    asked.at(-1)?.(answer);
+    return Bun.sleep(0);
+  };
+  return { probe, pass, late, answered, answers, timers, asked };
 }
 
-const LATE = 'Kafka at b:9092: no answer within 2000 ms';
+const CAUSE = 'Kafka at b:9092: no answer within 2000 ms';
+const LATE = { status: 'degraded', cause: CAUSE } as const;
+const AWAY = { status: 'down', cause: CAUSE } as const;
 
 test('an answer is believed at once, whether it is good or bad', async () => {
   const { answered, timers } = rig();
@@ -43,20 +50,48 @@ test('an answer is believed at once, whether it is good or bad', async () => {
   expect(timers.size).toBe(0);
 });
 
-test('silence is degraded until it has lasted ten seconds', async () => {
-  const { late, pass } = rig();
-  expect(await late()).toEqual({ status: 'degraded', cause: LATE });
+test('silence is degraded until it has lasted ten seconds, and is one question', async () => {
+  const { late, pass, asked } = rig();
+  expect(await late()).toEqual(LATE);
   pass(6_000);
-  expect(await late()).toEqual({ status: 'degraded', cause: LATE });
-  expect(await late()).toEqual({ status: 'down', cause: LATE });
+  expect(await late()).toEqual(LATE);
+  expect(await late()).toEqual(AWAY);
+  expect(asked).toHaveLength(1);
 });
 
-test('an answer in between begins the ten seconds anew', async () => {
-  const { late, answered, pass } = rig();
+test('an answer between two looks ends the silence, however late it comes', async () => {
+  const { late, answers, pass } = rig();
   await late();
-  pass(9_000);
-  expect((await answered(null)).status).toBe('up');
-  expect((await late()).status).toBe('degraded');
+  pass(1_000);
+  await answers(null);
+  pass(60_000);
+  expect(await late()).toEqual(LATE);
+});
+
+test('a question that was given up has not been answered', async () => {
+  const { late, answers, pass } = rig();
+  await late();
+  pass(3_000);
+  await answers('timed out');
+  expect(await late()).toEqual(LATE);
+  pass(55_000);
+  expect(await late()).toEqual(AWAY);
+});
+
+test('who waits for a question that is given up hears why, and that it is late', async () => {
+  const { probe, late, answers } = rig();
+  await late();
+  const found = probe.look();
+  await answers('timed out');
+  expect(await found).toEqual({ status: 'degraded', cause: 'timed out' });
+});
+
+test('an answer that waits to be read while the process stands still is read', async () => {
+  const { probe, pass, asked } = rig();
+  const found = probe.look();
+  setImmediate(() => asked.at(-1)?.(null));
+  pass(5_000);
+  expect((await found).status).toBe('up');
 });
 
 test('whatever asking throws is a cause', async () => {
