@@ -28,10 +28,10 @@ interface Counters {
   inFlight: number;
 }
 
-function connect(url: string): Redis {
+function connect(url: string, commandMsMax: number): Redis {
   return new Redis(url, {
     lazyConnect: true,
-    commandTimeout: COMMAND_MS_MAX,
+    commandTimeout: commandMsMax,
     connectTimeout: 2_000,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
@@ -58,8 +58,9 @@ function counted(counters: Counters, failed: (why: string) => void): Attempt {
   };
 }
 
-export function redisCache(url: string, entriesMax: number): Cache {
-  const client = connect(url);
+/** `commandMsMax`: a command that takes longer is a miss. */
+export function redisCache(url: string, entriesMax: number, commandMsMax = COMMAND_MS_MAX): Cache {
+  const client = connect(url, commandMsMax);
   let cause: string | null = 'not connected yet';
   client.on('error', (error: Error) => {
     cause = error.message;

@@ -24,8 +24,12 @@ const skip = REDIS === null;
 const server = redisForTests();
 const reason = 'needs redis-server on the PATH';
 
-async function connected(entriesMax: number): Promise<Cache> {
-  const cache = redisCache(server.url, entriesMax);
+/** Longer than a machine of tests stalls: a miss would be its own, and not the cache's. */
+const PATIENT_MS = 10_000;
+
+/** `commandMsMax`: unset where the server is stopped or killed, as in production. */
+async function connected(entriesMax: number, commandMsMax?: number): Promise<Cache> {
+  const cache = redisCache(server.url, entriesMax, commandMsMax);
   await until('a connection', async () => (await cache.health()) === null);
   return cache;
 }
@@ -38,10 +42,15 @@ async function counted(pattern: RegExp): Promise<number> {
 describe.skipIf(skip)(`redis (${reason})`, () => {
   beforeAll(() => server.start());
 
-  cacheConformance({ name: 'redis', skip, open: connected, later: () => {} });
+  cacheConformance({
+    name: 'redis',
+    skip,
+    open: (entriesMax) => connected(entriesMax, PATIENT_MS),
+    later: () => {},
+  });
 
   test('patterns are found by SCAN, never by KEYS; time to live is set with the value', async () => {
-    const cache = await connected(10_000);
+    const cache = await connected(10_000, PATIENT_MS);
     await cache.clear();
     for (let n = 0; n < 2_000; n += 1) await cache.set(`ohlc:${n}`, 'x', 60);
     expect(await cache.removeMatching('ohlc:1*')).toBe(1_111);
@@ -67,7 +76,7 @@ describe.skipIf(skip)(`redis (${reason})`, () => {
   });
 
   test('a value of another kind is a miss', async () => {
-    const cache = await connected(10);
+    const cache = await connected(10, PATIENT_MS);
     await server.send('LPUSH', 'ohlc:list', 'a');
     expect(await cache.get('ohlc:list')).toBeNull();
     await server.send('FLUSHALL');
@@ -75,7 +84,7 @@ describe.skipIf(skip)(`redis (${reason})`, () => {
   });
 
   test('flushed at any time: misses, and what is put afterwards is there', async () => {
-    const cache = await connected(1_000);
+    const cache = await connected(1_000, PATIENT_MS);
     for (let round = 0; round < 20; round += 1) {
       const work = Array.from({ length: 20 }, async (_, n) => {
         await cache.set(`ohlc:${n}`, `${round}`, 60);

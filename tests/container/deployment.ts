@@ -43,7 +43,7 @@ export class Deployment {
   static async open(wish: DeploymentWish): Promise<Deployment> {
     const { store, image, servers } = wish;
     const hosts = Object.keys(servers).map((address) => address.split(':')[0] ?? '');
-    const ports = await freePorts(ROLES.length);
+    const ports = freePorts(ROLES.length);
     const parts = new Map<Role, Part>();
     for (const [n, role] of ROLES.entries()) {
       const container = await Container.from(store, image, hosts);

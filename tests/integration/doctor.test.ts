@@ -194,7 +194,7 @@ describe('servers', () => {
     expect(about(said, 'clickhouse')[0]).toMatch(/^FAIL {2}clickhouse {6}127\.0\.0\.1:1: .*CLICKHOUSE_URL$/);
     expect(about(said, 'redis')[0]).toMatch(/^warn {2}redis {11}127\.0\.0\.1:2: .*REDIS_URL$/);
     expect(about(said, 'secret')).toHaveLength(2);
-  }, 30_000);
+  }, 240_000);
 
   test('a ClickHouse that answers, with final on and with final off', async () => {
     using dir = temporaryDirectory();

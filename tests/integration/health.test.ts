@@ -25,11 +25,15 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await product[Symbol.asyncDispose]();
-}, 60_000);
+}, 180_000);
 
 async function health(name: ServiceName): Promise<Health> {
   const response = await product.get(name, '/health');
   return { ...JSON.parse(await response.text()), code: response.status };
+}
+
+function jsonOf(line: string): unknown {
+  return line === 'FAILED' ? line : JSON.parse(line);
 }
 
 function enginePid(): number {
@@ -42,15 +46,17 @@ function enginePid(): number {
 test('the loop of the runbook finds five healthy services', async () => {
   const ports = NAMES.map((name) => new URL(product.url(name)).port).join(' ');
   const loop = `for port in ${ports}; do curl -f -s http://localhost:$port/health || echo FAILED; echo; done`;
-  const out = await Bun.$`sh -c ${loop}`.quiet().text();
-  const answers = out.split('\n').filter((line) => line !== '');
-  expect(answers).toHaveLength(5);
-  for (const [index, name] of NAMES.entries()) {
-    const { service, status, dependencies } = JSON.parse(answers[index] ?? '');
-    expect([service, status]).toEqual([name, 'healthy']);
-    expect(dependencies.log.status).toBe('embedded');
-  }
-}, 60_000);
+  const healthy = NAMES.map((name) => ({
+    service: name,
+    status: 'healthy',
+    dependencies: { log: { status: 'embedded' } },
+  }));
+  await until('five that are healthy', async () => {
+    const out = await Bun.$`sh -c ${loop}`.quiet().text();
+    const answers = out.split('\n').filter((line) => line !== '');
+    return answers.length === 5 && Bun.deepMatch(healthy, answers.map(jsonOf));
+  });
+}, 180_000);
 
 test('readiness and liveness answer by both names', async () => {
   for (const name of NAMES) {
@@ -58,7 +64,7 @@ test('readiness and liveness answer by both names', async () => {
       expect((await product.get(name, path)).status).toBe(200);
     }
   }
-}, 60_000);
+}, 180_000);
 
 async function containerCheck(more: Readonly<Record<string, string>>) {
   const env = { PATH: process.env.PATH, ...more };
@@ -75,12 +81,12 @@ test('the check of the container is content when every service is ready, and els
     NAMES.map((name) => [`PORT_${name.replaceAll('-', '_').toUpperCase()}`, new URL(product.url(name)).port]),
   );
   expect(await containerCheck(variables)).toEqual({ code: 0, said: '' });
-  const [free] = await freePorts(1);
+  const [free] = freePorts(1);
   const away = await containerCheck({ ...variables, PORT_PROJECTION: String(free) });
   expect(away.code).toBe(1);
   expect(away.said).toMatch(new RegExp(`^projection on ${free}: .+\n$`));
   expect((await containerCheck({ ROLE: 'nobody' })).code).toBe(78);
-}, 60_000);
+}, 180_000);
 
 test('a killed engine turns 8513 to 503 with a cause until it is back by itself', async () => {
   const pid = enginePid();
@@ -98,30 +104,29 @@ test('a killed engine turns 8513 to 503 with a cause until it is back by itself'
   }
   const back = await until('it is back', async () => {
     const seen = await health('projection');
-    return seen.code === 200 ? seen : null;
+    return seen.status === 'healthy' ? seen : null;
   });
-  expect(back.status).toBe('healthy');
+  expect(back.code).toBe(200);
   expect(enginePid()).not.toBe(pid);
   expect((await product.get('projection', '/query/ohlc?market=CAISO&limit=1')).status).toBe(200);
   const kinds = await product.json('projection', '/events?actor=sinks/clickhouse&limit=50');
   expect(JSON.stringify(kinds.events)).toContain('the engine process ended');
-}, 120_000);
+}, 400_000);
 
 test('while the engine is down, quality reports say so and the rest of 8514 goes on', async () => {
   process.kill(enginePid(), 'SIGKILL');
   const seen = await until('data-quality says it', async () => {
     const found = await health('data-quality');
-    return found.status === 'healthy' ? null : found;
+    return found.cause?.includes('reports cannot be read') ? found : null;
   });
   expect(seen).toMatchObject({ code: 200, status: 'degraded' });
-  expect(seen.cause).toContain('reports cannot be read');
   const report = await product.get('data-quality', '/quality/report?hours=24');
   if (report.status !== 200) {
     expect(report.status).toBe(503);
     expect(JSON.parse(await report.text()).error).toBe('unavailable');
   }
   await until('it is back', async () => (await health('data-quality')).status === 'healthy');
-}, 120_000);
+}, 400_000);
 
 test('the sample that was being taken in is whole', async () => {
   expect(await product.sampleIn()).toMatchObject({ balanced: true, ticks: 85_553 });

@@ -44,11 +44,11 @@ const plain = (name: string, partitions: number) => ({
 });
 
 /** How often each number stands in a topic, for a foreign reader; and whether any is out of order. */
-async function numbersIn(server: KafkaServer, topic: string) {
+async function numbersIn(server: KafkaServer, topic: string, atLeast: number) {
   const counts = new Map<number, number>();
   const last = new Map<number, number>();
   let disordered = 0;
-  for (const { partition, value } of await foreignRead(server, topic, QUIET_MS_SMALL)) {
+  for (const { partition, value } of await foreignRead(server, topic, QUIET_MS_SMALL, atLeast)) {
     const n = Number(value.n);
     counts.set(n, (counts.get(n) ?? 0) + 1);
     if (n < (last.get(partition) ?? -1)) disordered += 1;
@@ -58,7 +58,7 @@ async function numbersIn(server: KafkaServer, topic: string) {
 }
 
 async function verdict(server: KafkaServer, topic: string, sent: number) {
-  const { counts, disordered } = await numbersIn(server, topic);
+  const { counts, disordered } = await numbersIn(server, topic, sent);
   const lost = Array.from({ length: sent }, (_, n) => n).filter((n) => !counts.has(n)).length;
   return { lost, doubled: [...counts.values()].filter((count) => count > 1).length, disordered };
 }
@@ -93,7 +93,7 @@ else {
       const options = kafkaOptions(`127.0.0.1:${proxy.port}`, { note: (cause) => notes.push(cause) });
       const connection = { ...options.connection, requestTimeoutMs: ANSWER_MS_MAX };
       log = openKafkaLog({ ...options, connection });
-    }, 2 * MINUTES);
+    }, 5 * MINUTES);
 
     afterAll(async () => {
       proxy?.calm();

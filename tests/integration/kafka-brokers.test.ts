@@ -90,7 +90,7 @@ interface Verdict {
 }
 
 async function judge({ server, to, progress }: Load): Promise<Verdict> {
-  const found = (await foreignRead(server, to)).map(({ partition, value }) => ({
+  const found = (await foreignRead(server, to, undefined, progress.fed)).map(({ partition, value }) => ({
     partition,
     n: Number(value.n),
   }));

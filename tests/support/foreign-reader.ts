@@ -8,14 +8,25 @@ import type { TopicRecord } from './topics.ts';
 const QUIET_MS = 8_000;
 /** Enough for a topic that is read in a moment. */
 export const QUIET_MS_SMALL = 4_000;
+/** A machine that is slow to join is given so long. */
+const QUIET_MS_AGAIN = 60_000;
 const LINE = /^Partition:(\d+)\tOffset:(\d+)\t([^\t]*)\t(.*)$/;
 
-/** Every record of a topic as it stands now, partition by partition, without calendars and barriers. */
+/**
+ * Every record of a topic as it stands now, partition by partition, without calendars and barriers. Where
+ * fewer than `atLeast` came it looks once more, for longer.
+ */
 export async function foreignRead(
   server: KafkaServer,
   topic: string,
   quietMs = QUIET_MS,
+  atLeast = 0,
 ): Promise<TopicRecord[]> {
+  const found = await readOnce(server, topic, quietMs);
+  return found.length < atLeast ? readOnce(server, topic, QUIET_MS_AGAIN) : found;
+}
+
+async function readOnce(server: KafkaServer, topic: string, quietMs: number): Promise<TopicRecord[]> {
   const words = ['--bootstrap-server', server.brokers, '--topic', topic, '--from-beginning'];
   words.push('--isolation-level', 'read_committed', '--timeout-ms', String(quietMs));
   for (const what of ['partition', 'offset', 'key']) words.push('--formatter-property', `print.${what}=true`);

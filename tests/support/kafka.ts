@@ -99,7 +99,7 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaServer> {
   const security = { ...OPEN, ...options.security };
   const jars = await kafkaJars();
   const dir = mkdtempSync(join(tmpdir(), 'carbon-kafka-'));
-  const ports = await freePorts(count * 2 + security.listeners.length);
+  const ports = freePorts(count * 2 + security.listeners.length);
   const places = Array.from({ length: count }, (_, n) => ({
     id: n + 1,
     port: ports[n * 2] ?? 0,

@@ -2,6 +2,7 @@
 // again on the same port, stopped and continued.
 
 import { afterAll } from 'bun:test';
+import { freePorts } from './free-ports.ts';
 import { temporaryDirs } from './temporary.ts';
 import { until } from './until.ts';
 
@@ -16,13 +17,6 @@ export interface TestRedis {
   start(more?: readonly string[]): Promise<void>;
 }
 
-function freePort(): number {
-  const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
-  const { port } = probe;
-  probe.stop(true);
-  return port;
-}
-
 /** Call at the top of a test file; nothing runs before `start`. */
 export function redisForTests(): TestRedis {
   const redis = redisIn(temporaryDirs('carbon-redis'));
@@ -32,7 +26,7 @@ export function redisForTests(): TestRedis {
 
 /** Nothing runs before `start`; whoever calls ends it by SIGKILL. `newDir`: a directory for each start. */
 export function redisIn(newDir: () => string): TestRedis {
-  const port = freePort();
+  const [port] = freePorts(1);
   const url = `redis://127.0.0.1:${port}`;
   let child: Bun.Subprocess | null = null;
   const send = async (command: string, ...words: string[]): Promise<unknown> => {

@@ -2,12 +2,14 @@
 // elsewhere.
 
 const LOOK_MS = 10;
+/** No statement about speed: machines of tests are busy. */
+const BOUND_MS = 120_000;
 
 /** The first answer that is neither null, undefined nor false. Throws, naming `what`, when that is late. */
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
-  boundMs = 30_000,
+  boundMs = BOUND_MS,
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + boundMs;
   for (;;) {

@@ -146,14 +146,17 @@ async function c7(world: World): Promise<string> {
   const histogram = (await world.metrics('projection')).get('clickhouse_write_latency_seconds');
   expect(histogram?.samples.length).toBeGreaterThan(0);
   const { pid } = world.engine;
-  process.kill(pid, 'SIGSTOP');
-  const asked = world.status('projection', '/query/ohlc?market=CAISO&limit=7&use_cache=false');
-  await Bun.sleep(SLOW_MS);
-  process.kill(pid, 'SIGCONT');
-  expect(await asked).toBe(200);
   const slow = (line: Readonly<Record<string, unknown>>) =>
     line.event === 'slow_query' && String(line.query).includes('gold_ohlc_bars');
-  const { query, millis } = await world.main.line('the slow query', slow);
+  // A question that leaves the product late on a busy machine is not slow yet.
+  const { query, millis } = await until('the slow query', async () => {
+    process.kill(pid, 'SIGSTOP');
+    const asked = world.status('projection', '/query/ohlc?market=CAISO&limit=7&use_cache=false');
+    await Bun.sleep(SLOW_MS);
+    process.kill(pid, 'SIGCONT');
+    expect(await asked).toBe(200);
+    return world.main.lines.find(slow);
+  });
   return `${millis} ms: ${String(query).slice(0, NODES)}…`;
 }
 

@@ -65,7 +65,7 @@ export class World {
 
   async start(): Promise<void> {
     if (canMount) this.#disk = smallDisk(DISK);
-    const ports = await freePorts(SERVICES.length + 2);
+    const ports = freePorts(SERVICES.length + 2);
     for (const [n, { name }] of SERVICES.entries()) this.#ports.set(name, ports[n] ?? 0);
     this.#enginePorts = ports.slice(SERVICES.length);
     const [kafka] = await Promise.all([startKafka({ nodes: 1 }), this.startClickHouse(), this.startRedis()]);

@@ -1,6 +1,7 @@
 // A process that asks a stand-in by the product's own way out, in turns that it shares with others:
-// `bun client.ts <dir> <port> <interval ms> <requests> <ca file>`. Says how many were answered. One that
-// asks for 0 only takes turns, three at once, and waits for its end.
+// `bun client.ts <dir> <port> <interval ms> <requests> <ca file>`. Says when it had each turn, by the clock
+// of the machine, and when all were answered. One that asks for 0 only takes turns, three at once, and waits
+// for its end.
 
 import { readFileSync } from 'node:fs';
 import { machineClock, systemClock } from '../../../runtime/clock.ts';
@@ -31,7 +32,10 @@ for (let n = 0; n < Number(requests); n += 1) {
       privateAddresses: true,
       timeoutMs: 30_000,
       bytesMax: 1_000,
-      turn: (host) => limiter.turn(host, intervalMs, signal),
+      turn: async (host) => {
+        await limiter.turn(host, intervalMs, signal);
+        console.log(`turn ${machineClock.nowMs()}`);
+      },
     },
     signal,
   );
