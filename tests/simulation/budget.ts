@@ -1,5 +1,5 @@
 // How much simulation one run of the tests carries out: `SIM_SEEDS` fresh seeds (200) of 1,000 records, by as
-// many processes as there are cores, up to four: 13 minutes on two cores, beside other tests.
+// many processes as there are cores, up to four: five or six minutes on two cores, beside other tests.
 
 import { availableParallelism } from 'node:os';
 import { root, simulator } from './mutants.ts';
