@@ -61,14 +61,18 @@ export class Database {
     this.#ports = ports;
     this.#settings = settings;
     this.#keeper = keeper;
-    this.#target = new URL(url).host;
     const { clock, record } = ports;
     const kinds = ['dependency_down', 'dependency_up'] as const;
     const about = { service: 'projection-service', actor: ACTOR, kinds, quietMs: null };
     this.#retries = new Retries({ clock, record, ...about });
     const { poolSize: connectionsMax, timeoutMs: requestTimeoutMs, slow: told = () => {} } = settings;
     this.clickhouse = new ClickHouse({ url, connectionsMax, requestTimeoutMs, slow: { ms: SLOW_MS, told } });
-    this.#probe = new Probe(`ClickHouse at ${this.#target}`, () => this.clickhouse.ping(), clock);
+    const target = new URL(url).host;
+    this.#target = `${target}/carbon_ingestion`;
+    const name = `ClickHouse at ${target}`;
+    const well = keeper === null ? 'up' : 'embedded';
+    const ask = () => this.clickhouse.ping();
+    this.#probe = new Probe({ name, target: this.#target, well, ask }, clock);
   }
 
   /** Starts the engine where it is embedded. Throws a Fault when it cannot run here or its port is taken. */
@@ -119,13 +123,9 @@ export class Database {
   }
 
   async health(): Promise<DependencyView> {
-    const target = `${this.#target}/carbon_ingestion`;
     const down = this.#keeper !== null && this.#keeper.engine === null ? 'the engine process is down' : null;
-    if (down !== null || this.#pending !== null)
-      return { status: 'down', target, cause: down ?? this.#pending };
-    const { status, cause } = await this.#probe.look();
-    const well = this.#keeper === null ? 'up' : 'embedded';
-    return { status: status === 'up' ? well : status, target, cause };
+    const cause = down ?? this.#pending;
+    return cause === null ? this.#probe.look() : { status: 'down', target: this.#target, cause };
   }
 
   get state(): string {

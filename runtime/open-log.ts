@@ -48,8 +48,8 @@ export function openLog(config: Config, environment: Environment, voice: LogVoic
   if (kafka === null) {
     const dir = join(environment.dataDir, 'log');
     const log = openEmbeddedLog({ dir, nowMs: systemClock.nowMs });
-    const probe = new Probe(`the log in ${dir}`, () => log.health(), systemClock);
-    return { log, name: 'log', target: dir, probe, worker: null };
+    const of = { name: `the log in ${dir}`, target: dir, well: 'embedded', ask: () => log.health() } as const;
+    return { log, name: 'log', target: dir, probe: new Probe(of, systemClock), worker: null };
   }
   const settings = config.runtime.kafka;
   const own = environment.workerId ?? workerOf(environment);
@@ -75,8 +75,8 @@ export function openLog(config: Config, environment: Environment, voice: LogVoic
     differs,
   });
   const target = kafka.brokers.join(',');
-  const probe = new Probe(`Kafka at ${target}`, () => log.health(), systemClock);
-  return { log, name: 'kafka', target, probe, worker };
+  const of = { name: `Kafka at ${target}`, target, well: 'up', ask: () => log.health() } as const;
+  return { log, name: 'kafka', target, probe: new Probe(of, systemClock), worker };
 }
 
 /** The same after a restart, another for each process that may run beside it. */

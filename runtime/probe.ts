@@ -2,6 +2,7 @@
 // does not come, only when that goes on, because a busy server is not a dead one.
 
 import type { Clock } from './host.ts';
+import type { DependencyView } from './views.ts';
 
 /** Whoever asks for health waits no longer for one server. */
 const ANSWER_MS_MAX = 2_000;
@@ -9,10 +10,13 @@ const ANSWER_MS_MAX = 2_000;
 const SILENCE_MS_MAX = 10_000;
 
 export interface Probed {
-  /** degraded: late, and not for long. */
-  readonly status: 'up' | 'degraded' | 'down';
-  /** Why it is not up; null when it is. */
-  readonly cause: string | null;
+  /** Stands before a cause that is made here. */
+  readonly name: string;
+  readonly target: string;
+  /** Its status when it answers. */
+  readonly well: 'up' | 'embedded';
+  /** Null when it is well, else why not. */
+  readonly ask: () => Promise<string | null>;
 }
 
 interface Answer {
@@ -22,36 +26,34 @@ interface Answer {
 }
 
 export class Probe {
-  readonly #name: string;
-  readonly #ask: () => Promise<string | null>;
+  readonly #of: Probed;
   readonly #clock: Clock;
   /** Under way; whoever looks meanwhile waits for the same answer. */
   #question: Promise<Answer> | null = null;
   /** When the first question was put that is not answered yet; null: the last one was. */
   #silentFromMs: number | null = null;
 
-  /** `name` stands before a cause that is made here; `ask`: null when it is well, else why not. */
-  constructor(name: string, ask: () => Promise<string | null>, clock: Clock) {
-    this.#name = name;
-    this.#ask = ask;
+  constructor(of: Probed, clock: Clock) {
+    this.#of = of;
     this.#clock = clock;
   }
 
-  /** Never throws, and takes two seconds at the most. */
-  async look(): Promise<Probed> {
+  /** Never throws, and takes two seconds at the most. degraded: late, and not for long. */
+  async look(): Promise<DependencyView> {
+    const { target, well } = this.#of;
     this.#question ??= this.#put();
     const { cause, late } = await this.#inTime(this.#question);
-    if (cause === null) return { status: 'up', cause };
+    if (cause === null) return { status: well, target, cause };
     const silentMs = this.#clock.nowMs() - (this.#silentFromMs ?? this.#clock.nowMs());
-    return { status: late && silentMs <= SILENCE_MS_MAX ? 'degraded' : 'down', cause };
+    return { status: late && silentMs <= SILENCE_MS_MAX ? 'degraded' : 'down', target, cause };
   }
 
   async #put(): Promise<Answer> {
     const fromMs = this.#clock.nowMs();
     this.#silentFromMs ??= fromMs;
-    const cause = await this.#ask().catch((error: unknown) =>
-      error instanceof Error ? error.message : String(error),
-    );
+    const cause = await this.#of
+      .ask()
+      .catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
     const late = cause !== null && this.#clock.nowMs() - fromMs >= ANSWER_MS_MAX;
     if (!late) this.#silentFromMs = null;
     this.#question = null;
@@ -60,7 +62,7 @@ export class Probe {
 
   async #inTime(question: Promise<Answer>): Promise<Answer> {
     const { promise: late, resolve } = Promise.withResolvers<Answer>();
-    const cause = `${this.#name}: no answer within ${ANSWER_MS_MAX} ms`;
+    const cause = `${this.#of.name}: no answer within ${ANSWER_MS_MAX} ms`;
     // Not at once: when it was this process that stood still, the answer has come and is read in this turn.
     const end = (): unknown => setImmediate(() => resolve({ cause, late: true }));
     const cancel = this.#clock.after(ANSWER_MS_MAX, end);

@@ -174,11 +174,7 @@ async function health(
 }
 
 export async function logOf(parts: Pick<ServiceParts, 'opened'>): Promise<DependencyView | null> {
-  const opened = parts.opened();
-  if (opened === null) return null;
-  const { status, cause } = await opened.probe.look();
-  const well = opened.name === 'kafka' ? 'up' : 'embedded';
-  return { status: status === 'up' ? well : status, target: opened.target, cause };
+  return parts.opened()?.probe.look() ?? null;
 }
 
 async function dependenciesOf(

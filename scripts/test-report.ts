@@ -9,7 +9,10 @@ export interface Counts {
   readonly skipped: readonly string[];
 }
 
-/** Counts of a JUnit report: one `testcase` each, with `failure`, `error` or `skipped` inside. */
+/**
+ * Counts of a JUnit report: one `testcase` each, with `failure`, `error` or `skipped` inside. Not by a parser
+ * of XML: what a test said may hold characters that XML does not allow, and must not cost the counts.
+ */
 export function countsOf(xml: string): Counts {
   const cases = xml.matchAll(/<testcase ([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g);
   let passed = 0;

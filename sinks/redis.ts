@@ -7,7 +7,7 @@
 import { Redis } from 'ioredis';
 import { type Cache, type CacheStats, VALUE_CHARS_MAX } from './sink.ts';
 
-const COMMAND_MS_MAX = 250;
+export const COMMAND_MS_MAX = 250;
 const SCAN_COUNT = 500;
 const SCANNED_MAX = 1_000_000;
 const SCANNED_FOR_ROOM_MAX = 5_000;

@@ -6,7 +6,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { AnswerCache } from '../../runtime/http/answer-cache.ts';
 import { queryKey } from '../../sinks/cache-keys.ts';
 import type { GoldQuery } from '../../sinks/queries.ts';
-import { redisCache } from '../../sinks/redis.ts';
+import { COMMAND_MS_MAX, redisCache } from '../../sinks/redis.ts';
 import { REDIS, redisForTests } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
@@ -148,7 +148,7 @@ describe.skipIf(REDIS === null)('answers over redis (needs redis-server on the P
 
   test('go by a change that Redis did not take at first, hanging or full', async () => {
     const rows: Rows = new Map();
-    const one = await new World(rows, 250).connected();
+    const one = await new World(rows, COMMAND_MS_MAX).connected();
     const two = await new World(rows).connected();
     await one.ask('H');
     expect(await two.ask('H')).toBe(true);

@@ -151,10 +151,12 @@ else {
         const follower = { pid: first.pid, url: new URL(first.url('connectors')).origin };
         const standby = await second.json('connectors', '/connectors/caiso');
         expect(standby).toMatchObject({ status: 'standby', followed_by: follower });
-        const health = () => second.json('connectors', '/health');
-        await until('health', async () => (await health()).status === 'healthy');
+        const health = await until('health', async () => {
+          const found = await second.json('connectors', '/health');
+          return found.status === 'healthy' ? found : null;
+        });
         const cause = expect.stringContaining(`process ${first.pid} on host`);
-        expect(await health()).toMatchObject({ dependencies: { caiso: { status: 'standby', cause } } });
+        expect(health).toMatchObject({ dependencies: { caiso: { status: 'standby', cause } } });
         const day = new Date().toISOString().slice(0, 10);
         const questions = ['/backfill', `/completeness?market=CAISO&date=${day}`, '/connectors/caiso/runs'];
         const asked = [

@@ -159,10 +159,8 @@ async function lists(world: World, port: number): Promise<string> {
 async function a6(world: World): Promise<string> {
   const routes = await lists(world, 8511);
   await world.stopMain();
-  await until(
-    '8511 alone to be healthy',
-    async () => (await world.health('enrichment')).status === 'healthy',
-  );
+  const well = { code: 200, status: 'healthy' };
+  await until('8511 alone', async () => Bun.deepMatch(well, await world.health('enrichment')));
   await world.restartMain();
   return routes;
 }

@@ -1,7 +1,14 @@
 // A probe tells a server that is busy from one that is away: by answers, and by a clock of the test.
 
 import { expect, test } from 'bun:test';
+import type { Clock } from '../../../runtime/host.ts';
 import { Probe } from '../../../runtime/probe.ts';
+
+const TARGET = 'b:9092';
+
+function probeOf(name: string, ask: () => Promise<string | null>, clock: Clock): Probe {
+  return new Probe({ name, target: TARGET, well: 'up', ask }, clock);
+}
 
 /** A clock that moves when it is told to, and a server that answers when it is told to. */
 function rig() {
@@ -19,7 +26,7 @@ function rig() {
     nowMs += ms;
     for (const [action, atMs] of timers) if (atMs <= nowMs) action();
   };
-  const probe = new Probe('Kafka at b:9092', () => new Promise((done) => asked.push(done)), clock);
+  const probe = probeOf('Kafka at b:9092', () => new Promise((done) => asked.push(done)), clock);
   const late = () => {
     const found = probe.look();
     pass(2_000);
@@ -39,14 +46,14 @@ function rig() {
 }
 
 const CAUSE = 'Kafka at b:9092: no answer within 2000 ms';
-const LATE = { status: 'degraded', cause: CAUSE } as const;
-const AWAY = { status: 'down', cause: CAUSE } as const;
+const LATE = { status: 'degraded', target: TARGET, cause: CAUSE } as const;
+const AWAY = { status: 'down', target: TARGET, cause: CAUSE } as const;
 
 test('an answer is believed at once, whether it is good or bad', async () => {
   const { answered, timers } = rig();
-  expect(await answered(null)).toEqual({ status: 'up', cause: null });
-  expect(await answered('refused')).toEqual({ status: 'down', cause: 'refused' });
-  expect(await answered(null)).toEqual({ status: 'up', cause: null });
+  expect(await answered(null)).toEqual({ status: 'up', target: TARGET, cause: null });
+  expect(await answered('refused')).toEqual({ status: 'down', target: TARGET, cause: 'refused' });
+  expect(await answered(null)).toEqual({ status: 'up', target: TARGET, cause: null });
   expect(timers.size).toBe(0);
 });
 
@@ -83,7 +90,7 @@ test('who waits for a question that is given up hears why, and that it is late',
   await late();
   const found = probe.look();
   await answers('timed out');
-  expect(await found).toEqual({ status: 'degraded', cause: 'timed out' });
+  expect(await found).toEqual({ status: 'degraded', target: TARGET, cause: 'timed out' });
 });
 
 test('an answer that waits to be read while the process stands still is read', async () => {
@@ -96,6 +103,6 @@ test('an answer that waits to be read while the process stands still is read', a
 
 test('whatever asking throws is a cause', async () => {
   const clock = { nowMs: () => 0, after: () => () => {} };
-  const probe = new Probe('x', () => Promise.reject(new Error('no such host')), clock);
-  expect(await probe.look()).toEqual({ status: 'down', cause: 'no such host' });
+  const probe = probeOf('x', () => Promise.reject(new Error('no such host')), clock);
+  expect(await probe.look()).toEqual({ status: 'down', target: TARGET, cause: 'no such host' });
 });

@@ -151,7 +151,7 @@ test('the clock of the turns is one for all processes, and not the wall clock', 
   if (existsSync('/proc/uptime')) expect(machineClock.nowMs()).toBeLessThan(Date.now() / 2);
 });
 
-test('four processes and one killed with turns in hand: arrivals are never too close', async () => {
+test('four processes and one killed with turns in hand: no two turns are too close', async () => {
   const intervalMs = 1_200;
   const certificates = operatorCertificates(HOST);
   const ca = join(directory(), 'ca.pem');
